@@ -1,0 +1,42 @@
+/** The one error type that a provider's call ends with. */
+import { GatewrightError } from '@gatewright/kernel';
+
+/** Facts about a failed call that decide what happens next. */
+export interface FailureDetails {
+  readonly fix: string;
+  /**
+   * Whether another expert may answer the same request. False when the request itself is at fault (400, 413, 422) or
+   * the client has gone: asking elsewhere would only repeat it.
+   */
+  readonly elsewhere: boolean;
+  /** The upstream's HTTP status, if there was one. */
+  readonly status?: number;
+  /** How long the upstream asked us to stay away, from `Retry-After`, milliseconds. */
+  readonly retryAfterMs?: number;
+  /** The upstream's own error object (`{message, type, code, param}`), already without secrets. */
+  readonly upstream?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/**
+ * A provider's call that did not end well. Codes: `GW_UPSTREAM_STATUS`, `GW_UPSTREAM_RATE_LIMIT`,
+ * `GW_UPSTREAM_AUTH`, `GW_UPSTREAM_REJECTED` (400, 413, 422: the request is at fault), `GW_UPSTREAM_CONNECT`,
+ * `GW_UPSTREAM_RESET`, `GW_UPSTREAM_TIMEOUT`, `GW_UPSTREAM_MALFORMED`, `GW_UPSTREAM_TOO_LARGE`,
+ * `GW_UPSTREAM_TRUNCATED` (a stream that ended without a finish), `GW_UPSTREAM_ERROR_EVENT`, `GW_REPLAY_MISS`,
+ * `GW_SANDBOX_UNSOLVED`, `GW_CANCELLED`.
+ */
+export class ProviderFailure extends GatewrightError {
+  readonly elsewhere: boolean;
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly upstream: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: string, message: string, details: FailureDetails) {
+    super(code, message, { fix: details.fix, ...(details.cause === undefined ? {} : { cause: details.cause }) });
+    this.name = 'ProviderFailure';
+    this.elsewhere = details.elsewhere;
+    this.status = details.status;
+    this.retryAfterMs = details.retryAfterMs;
+    this.upstream = details.upstream;
+  }
+}

@@ -1,0 +1,102 @@
+import { numberOption, onlyOptions } from '../options.ts';
+import type { Composition, GateRecord, Outcome, Step } from './composition.ts';
+
+/**
+ * Asks the experts in order and escalates while the answer is not trusted. The client sees nothing of an answer before
+ * it is accepted. The last expert's answer stands; where the last one fails, the most trusted answer so far does.
+ *
+ * An answer without a confidence is not trusted: a threshold that nobody measures would be a promise without cover.
+ *
+ * With `prefixTokens` the decision falls on the first tokens of the answer: an accepted one streams on from there, a
+ * rejected one is dropped without paying for the rest of it.
+ *
+ * @throws {OptionError} if `minConfidence` is outside 0..1, or another option is not a whole number of at least 1
+ * @see Chen, Zaharia, Zou 2023, "FrugalGPT", arXiv:2305.05176, section 3 (LLM cascade). There a learned scorer judges
+ *   the answer; here its confidence is whatever the expert's answer carries, and the fallback to the most trusted
+ *   answer is ours.
+ */
+export function cascade(options: {
+  /** Least confidence at which an answer is accepted, 0..1. */
+  minConfidence: number;
+  /** Most experts asked. Default: all that are ranked. */
+  attempts?: number;
+  /** Decide after this many content tokens. Default: on the whole answer. */
+  prefixTokens?: number;
+}): Composition {
+  onlyOptions(options, ['minConfidence', 'attempts', 'prefixTokens']);
+  const minConfidence = numberOption(
+    'minConfidence',
+    options.minConfidence,
+    { min: 0, max: 1 },
+    'Confidence is 0..1; try 0.8.',
+  );
+  const attempts =
+    options.attempts === undefined
+      ? Infinity
+      : numberOption('attempts', options.attempts, { min: 1, whole: true }, 'Leave it out to allow all.');
+  const prefixTokens =
+    options.prefixTokens === undefined
+      ? undefined
+      : numberOption(
+          'prefixTokens',
+          options.prefixTokens,
+          { min: 1, whole: true },
+          'Leave it out to judge whole answers.',
+        );
+
+  return {
+    needsConfidence: true,
+    maxCalls: (ranked) => Math.min(attempts, ranked),
+    *start(ranked) {
+      const last = Math.min(attempts, ranked) - 1;
+      const gates: GateRecord[] = [];
+      let mostTrusted: Outcome | undefined;
+      for (let rank = 0; ; rank++) {
+        const isLast = rank === last;
+        const [outcome] = yield firstStep(rank, isLast, prefixTokens);
+        if (outcome!.status === 'error' || outcome!.status === 'cancelled') {
+          if (outcome!.elsewhere === false)
+            return { rank, gates, reason: 'refused; another expert would refuse it too' };
+          if (outcome!.released) return { rank, gates, reason: 'failed after a part of the answer was out' };
+          if (!isLast) continue;
+          if (mostTrusted === undefined) return { rank, gates, reason: `all ${rank + 1} asked failed` };
+          return { rank: mostTrusted.rank, gates, reason: 'escalation failed; the most trusted answer so far stands' };
+        }
+        if (isLast) {
+          if (outcome!.status === 'open') yield { kind: 'resume', rank };
+          return {
+            rank,
+            gates,
+            reason:
+              rank === 0
+                ? 'only one expert to ask'
+                : `escalated ${rank} ${rank === 1 ? 'time' : 'times'}; the last answer stands`,
+          };
+        }
+
+        const passed = outcome!.confidence !== undefined && outcome!.confidence >= minConfidence;
+        gates.push({
+          rank,
+          signal: outcome!.status === 'open' ? 'prefix-confidence' : 'confidence',
+          value: outcome!.confidence,
+          threshold: minConfidence,
+          passed,
+        });
+        if (passed) {
+          if (outcome!.status === 'open') yield { kind: 'resume', rank };
+          return { rank, gates, reason: `trusted at ${outcome!.confidence!.toFixed(3)} of ${minConfidence}` };
+        }
+        if (outcome!.status === 'open') yield { kind: 'drop', rank };
+        else if (mostTrusted === undefined || (outcome!.confidence ?? -1) > (mostTrusted.confidence ?? -1))
+          mostTrusted = outcome!;
+      }
+    },
+  };
+}
+
+/** Nobody stands behind the last expert, so there is nothing to wait for: its answer may stream. */
+function firstStep(rank: number, isLast: boolean, prefixTokens: number | undefined): Step {
+  if (isLast) return { kind: 'all', calls: [{ rank, release: 'content' }] };
+  const call = { rank, release: 'accept' } as const;
+  return prefixTokens === undefined ? { kind: 'all', calls: [call] } : { kind: 'open', call, tokens: prefixTokens };
+}

@@ -1,0 +1,222 @@
+/**
+ * A composition decides how a ranked list of experts is used to make one answer. It is a generator: it yields the calls
+ * to make now and receives their outcomes. It never does I/O, so the gateway drives it with live calls, a replay with
+ * recorded ones, a simulator with modelled ones and a test with an array.
+ */
+
+/** One call to make. */
+export interface Call {
+  /** Position in the ranked list: 0 is the policy's first choice. */
+  readonly rank: number;
+  /**
+   * When the client may see what the call produces:
+   * - `content`: as soon as its first content arrives (after that nobody else can answer);
+   * - `accept`: only once the composition returns it.
+   */
+  readonly release: 'content' | 'accept';
+}
+
+/** What to do next. */
+export type Step =
+  /** Make the calls at once, wait for all. */
+  | { readonly kind: 'all'; readonly calls: readonly Call[] }
+  /**
+   * Start the calls one after another, `staggerMs` apart (the next one also starts as soon as all before it failed).
+   * The first success wins (for `release: 'content'` the first content), the others are cancelled or never started.
+   * A failure that is the request's own fault ends the race too. One outcome per call.
+   */
+  | { readonly kind: 'race'; readonly calls: readonly Call[]; readonly staggerMs: number }
+  /** Make one call, and pause it when `tokens` content tokens have arrived. Its outcome is `open`, or the end if it came before. */
+  | { readonly kind: 'open'; readonly call: Call; readonly tokens: number }
+  /** Let the open call of that rank run to its end; from now on the client sees it. */
+  | { readonly kind: 'resume'; readonly rank: number }
+  /** Drop the open call of that rank; what it produced is paid for. */
+  | { readonly kind: 'drop'; readonly rank: number };
+
+/** What came of a call. */
+export interface Outcome {
+  readonly rank: number;
+  /** `open`: paused after a prefix. `cancelled`: lost a race, was dropped, or never started (then it cost nothing). */
+  readonly status: 'ok' | 'error' | 'cancelled' | 'open';
+  /** How sure the answer (or prefix) is, 0..1; undefined where nothing says so. */
+  readonly confidence: number | undefined;
+  /** What the call cost, USD. */
+  readonly costUsd: number;
+  /** From the start of the call to its end, milliseconds. */
+  readonly latencyMs: number;
+  /** For `error`: whether another expert may answer the same request. */
+  readonly elsewhere?: boolean;
+  /** Whether the client has already seen a part of it: then nobody else can answer. */
+  readonly released: boolean;
+}
+
+/** The test that an answer passed or failed, for the trace. */
+export interface GateRecord {
+  readonly rank: number;
+  readonly signal: string;
+  /** Undefined where the answer carried no such signal. */
+  readonly value: number | undefined;
+  readonly threshold: number;
+  readonly passed: boolean;
+}
+
+/** What a composition decided. */
+export interface Verdict {
+  /** Rank whose answer (or, when all failed, whose error) is the client's. */
+  readonly rank: number;
+  readonly gates: readonly GateRecord[];
+  /** One sentence for the trace and the page. */
+  readonly reason: string;
+}
+
+/** Yields what to do now, receives the outcomes in the order of the calls, returns whose answer stands. */
+export type Steps = Generator<Step, Verdict, readonly Outcome[]>;
+
+/** A way to use a ranked list of experts. */
+export interface Composition {
+  /** Most calls one request can cause, given that many ranked experts. For budgets: known before the first call. */
+  maxCalls(ranked: number): number;
+  /** True if it judges answers by their confidence, so that calls must ask for token logprobs. */
+  readonly needsConfidence: boolean;
+  /** @param ranked how many experts are ranked, at least 1 */
+  start(ranked: number): Steps;
+}
+
+/** What a recorded or modelled call would do if it were left alone. */
+export type RecordedCall = Omit<Outcome, 'rank' | 'released' | 'status'> & {
+  readonly status: 'ok' | 'error';
+  /** Confidence of the first tokens of the answer, for `open`; the whole answer's where it is not given. */
+  readonly prefixConfidence?: number | undefined;
+  /** From the start of the call to its first content, for races of streams; default `latencyMs`. */
+  readonly contentMs?: number;
+  /** Cost of the call if it is dropped after that prefix, or cancelled in a race, USD. Default: the whole cost. */
+  readonly droppedCostUsd?: number;
+};
+
+/** A finished replay: the verdict and what every call that was made came to, in the order they were asked for. */
+export interface Replay {
+  readonly verdict: Verdict;
+  readonly outcomes: readonly Outcome[];
+  /** Sum of the outcomes' costs in the order the calls were asked for, USD. */
+  readonly costUsd: number;
+}
+
+/**
+ * Drives a composition with recorded calls: the offline twin of the gateway.
+ *
+ * A race is decided by the recorded latencies. A cancelled call costs `droppedCostUsd` if it had started, else nothing.
+ *
+ * @param ranked how many experts are ranked
+ * @param recorded the recorded call of that rank
+ */
+export function replay(composition: Composition, ranked: number, recorded: (rank: number) => RecordedCall): Replay {
+  const steps = composition.start(ranked);
+  const outcomes: Outcome[] = [];
+  let next = steps.next();
+  while (!next.done) {
+    const results = replayStep(next.value, recorded);
+    for (const result of results) {
+      // A call that was open has its end now: the end replaces the prefix.
+      const open = outcomes.findIndex((known) => known.rank === result.rank && known.status === 'open');
+      if (open >= 0) outcomes[open] = result;
+      else outcomes.push(result);
+    }
+    next = steps.next(results);
+  }
+  let costUsd = 0;
+  for (const outcome of outcomes) costUsd += outcome.costUsd;
+  return { verdict: next.value, outcomes, costUsd };
+}
+
+function replayStep(step: Step, recorded: (rank: number) => RecordedCall): Outcome[] {
+  switch (step.kind) {
+    case 'all':
+      return step.calls.map((call) => ended(call.rank, recorded(call.rank), call.release === 'content'));
+    case 'race':
+      return replayRace(step.calls, step.staggerMs, recorded);
+    case 'open': {
+      const call = recorded(step.call.rank);
+      if (call.status === 'error') return [ended(step.call.rank, call, false)];
+      return [
+        { ...ended(step.call.rank, call, false), status: 'open', confidence: call.prefixConfidence ?? call.confidence },
+      ];
+    }
+    case 'resume':
+      return [ended(step.rank, recorded(step.rank), true)];
+    case 'drop':
+      return [cancelled(step.rank, recorded(step.rank))];
+    default:
+      return step satisfies never;
+  }
+}
+
+/** Decides a race on recorded times. What ends it is the first success, or the first failure that is the request's own fault. */
+function replayRace(calls: readonly Call[], staggerMs: number, recorded: (rank: number) => RecordedCall): Outcome[] {
+  const startsMs: number[] = [];
+  let winner = -1;
+  let decidedMs = Infinity;
+  let allFailedByMs = 0;
+  for (let i = 0; i < calls.length; i++) {
+    const call = calls[i]!;
+    const record = recorded(call.rank);
+    // Starts on its turn, or as soon as everybody before it has failed.
+    const startMs = i === 0 ? 0 : Math.min(startsMs[i - 1]! + staggerMs, allFailedByMs);
+    if (startMs >= decidedMs) break;
+    startsMs.push(startMs);
+    const decisive = record.status === 'ok' || record.elsewhere === false;
+    const endMs = startMs + raceMs(call, record);
+    if (!decisive) {
+      allFailedByMs = Math.max(allFailedByMs, endMs);
+      continue;
+    }
+    allFailedByMs = Infinity;
+    if (endMs < decidedMs) {
+      winner = i;
+      decidedMs = endMs;
+    }
+  }
+  return calls.map((call, i) => {
+    const startMs = startsMs[i];
+    if (startMs === undefined) return { ...NEVER_STARTED, rank: call.rank };
+    const record = recorded(call.rank);
+    const failedInTime = record.status === 'error' && startMs + record.latencyMs <= decidedMs;
+    if (i === winner || failedInTime) return ended(call.rank, record, call.release === 'content');
+    return { ...cancelled(call.rank, record), latencyMs: decidedMs - startMs };
+  });
+}
+
+const NEVER_STARTED = {
+  status: 'cancelled',
+  confidence: undefined,
+  costUsd: 0,
+  latencyMs: 0,
+  released: false,
+} as const;
+
+/** When a call can win: at its first content if the client may see that, else at its end. */
+function raceMs(call: Call, record: RecordedCall): number {
+  return call.release === 'content' ? (record.contentMs ?? record.latencyMs) : record.latencyMs;
+}
+
+function ended(rank: number, call: RecordedCall, released: boolean): Outcome {
+  return {
+    rank,
+    status: call.status,
+    confidence: call.confidence,
+    costUsd: call.costUsd,
+    latencyMs: call.latencyMs,
+    ...(call.elsewhere === undefined ? {} : { elsewhere: call.elsewhere }),
+    released: released && call.status === 'ok',
+  };
+}
+
+function cancelled(rank: number, call: RecordedCall): Outcome {
+  return {
+    rank,
+    status: 'cancelled',
+    confidence: undefined,
+    costUsd: call.droppedCostUsd ?? call.costUsd,
+    latencyMs: call.latencyMs,
+    released: false,
+  };
+}

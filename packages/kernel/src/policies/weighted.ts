@@ -1,0 +1,65 @@
+import { OptionError } from '../errors.ts';
+import { onlyOptions } from '../options.ts';
+import { orderBy, type Policy, requireCandidates } from './policy.ts';
+
+/**
+ * Draws the order by weight, without replacement: the first choice falls on an expert with probability weight / sum of
+ * the weights, the second likewise among the rest. Experts without a weight come last and are never a first choice,
+ * unless nobody has one: then all count the same.
+ *
+ * @throws {OptionError} if a weight is negative or not finite, or all are 0
+ * @see Efraimidis, Spirakis 2006, "Weighted random sampling with a reservoir" (the keys `-ln(u) / weight`)
+ */
+export function weighted(options: {
+  /** Expert id -> weight, 0 or more. */ weights: Readonly<Record<string, number>>;
+}): Policy {
+  onlyOptions(options, ['weights']);
+  const { weights } = options;
+  if (weights === null || typeof weights !== 'object' || Array.isArray(weights)) {
+    throw new OptionError('weights', 'a map of expert ids to weights', weights, 'For example { fast: 3, strong: 1 }.');
+  }
+  for (const [expert, weight] of Object.entries(weights)) {
+    if (!(typeof weight === 'number' && weight >= 0 && weight < Infinity)) {
+      throw new OptionError(
+        `weights.${expert}`,
+        'a finite number of at least 0',
+        weight,
+        'Use 0 to take the expert out.',
+      );
+    }
+  }
+  if (!Object.values(weights).some((weight) => weight > 0)) {
+    throw new OptionError(
+      'weights',
+      'a map with at least one weight above 0',
+      weights,
+      'Give the experts you want a weight.',
+    );
+  }
+  const weightOf = new Map(Object.entries(weights));
+  return {
+    select(candidates, context) {
+      requireCandidates(candidates);
+      const given = candidates.map(({ expert }) => weightOf.get(expert) ?? 0);
+      const isNobodyWeighted = given.every((weight) => weight === 0);
+      const drawn = isNobodyWeighted ? given.map(() => 1) : given;
+      // One number per candidate whatever its weight, so that a changed weight does not shift everybody else's draw.
+      const keys = drawn.map((weight) => -Math.log(1 - context.random.next()) / weight);
+      const ranked = orderBy(candidates, (_, index) => keyOf(keys[index]!, drawn[index]!));
+      const sum = drawn.reduce((total, weight) => total + weight, 0);
+      return {
+        ranked,
+        terms: drawn.map((weight) => ({ weight })),
+        propensity: drawn[ranked[0]!]! / sum,
+        reason: isNobodyWeighted
+          ? 'no candidate has a weight; drawn evenly'
+          : `drawn by weight, ${drawn[ranked[0]!]} of ${sum}`,
+      };
+    },
+  };
+}
+
+/** Weight 0 gives the key 0/0 or x/0: those go behind everybody, in index order. */
+function keyOf(key: number, weight: number): number {
+  return weight === 0 ? Number.MAX_VALUE : key;
+}

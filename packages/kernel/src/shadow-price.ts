@@ -1,0 +1,81 @@
+/**
+ * The shadow price: one update rule for load, rate and money, at every scale.
+ *
+ * Each expert has a price per limited resource. After every batch (or request, or tick) the price of what was used
+ * over its capacity rises and that of what was used below it falls; selection uses score minus price. With the sign
+ * rule and no floor this is the loss-free bias of Mixture-of-Experts balancing (bias = -price); with the
+ * proportional rule and floor 0 it is the dual ascent of online matching under budgets and rate limits.
+ */
+import { OptionError, ShapeError } from './errors.ts';
+
+/** How the price follows the relative excess `usage / capacity - 1`. */
+export interface PriceRule {
+  /** Price change per unit of relative excess (proportional), or per update (sign). Above 0, in score units. */
+  readonly stepSize: number;
+  /**
+   * Highest price, in score units, above 0. Guards the adversarial order: where the work that needs an expert arrives
+   * last, an uncapped price would have driven everybody away from it for good.
+   */
+  readonly cap: number;
+  /** Lowest price. 0 for budgets and limits (unused capacity is free, not a reward); `-cap` for balancing. Default 0. */
+  readonly floor?: number;
+  /** `proportional` moves by the relative excess, at most 1 either way; `sign` by its sign. Default `proportional`. */
+  readonly follow?: 'proportional' | 'sign';
+}
+
+/**
+ * The dual update: price <- clamp(price + stepSize * g(usage / capacity - 1), floor, cap), in place.
+ *
+ * A capacity of 0 means closed: any use raises the price by a full step. An infinite capacity is never over.
+ *
+ * @param prices `[resources]`, score units; mutated
+ * @param usage `[resources]`, 0 or more, in the resource's own unit over one update period
+ * @param capacity `[resources]`, 0 or more, in the same unit
+ * @throws {ShapeError} if the lengths differ
+ * @see Wang et al. 2024, "Auxiliary-loss-free load balancing", arXiv:2408.15664, Algorithm 1 (`follow: 'sign'`,
+ *   `floor: -cap`; their bias is the negative of this price)
+ * @see Devanur, Hayes 2009, "The adwords problem: online keyword matching with budgeted bidders under random
+ *   permutations" (the dual prices; we take one projected gradient step per update and add the cap)
+ */
+export function updatePrices(prices: Float64Array, usage: Float64Array, capacity: Float64Array, rule: PriceRule): void {
+  if (usage.length !== prices.length || capacity.length !== prices.length) {
+    throw new ShapeError(
+      'usage and capacity',
+      `${prices.length} long, as prices`,
+      `${usage.length} and ${capacity.length}`,
+      'Give one entry per resource.',
+    );
+  }
+  const { stepSize, cap, floor = 0, follow = 'proportional' } = rule;
+  for (let i = 0; i < prices.length; i++) {
+    const excess = relativeExcess(usage[i]!, capacity[i]!);
+    const moved = prices[i]! + stepSize * (follow === 'sign' ? Math.sign(excess) : excess);
+    prices[i] = Math.min(cap, Math.max(floor, moved));
+  }
+}
+
+/**
+ * Checks a rule once, when it is configured.
+ *
+ * @returns the same rule
+ * @throws {OptionError} if `stepSize` or `cap` is not above 0 and finite, or `floor` is above `cap`
+ */
+export function priceRule(rule: PriceRule): PriceRule {
+  if (!(rule.stepSize > 0 && rule.stepSize < Infinity)) {
+    throw new OptionError('stepSize', 'a finite number above 0', rule.stepSize, 'Try 0.01.');
+  }
+  if (!(rule.cap > 0 && rule.cap < Infinity)) {
+    throw new OptionError('cap', 'a finite number above 0', rule.cap, 'Try 1: the price of a whole unit of quality.');
+  }
+  if (rule.floor !== undefined && !(rule.floor <= rule.cap)) {
+    throw new OptionError('floor', `at most cap = ${rule.cap}`, rule.floor, 'Use 0 for limits, -cap for balancing.');
+  }
+  return rule;
+}
+
+/** Usage over capacity minus 1, limited to [-1, 1] so that one burst moves a price by one step at most. */
+function relativeExcess(usage: number, capacity: number): number {
+  if (capacity === Infinity) return -1;
+  if (capacity <= 0) return usage > 0 ? 1 : 0;
+  return Math.min(1, usage / capacity - 1);
+}

@@ -1,0 +1,186 @@
+/**
+ * The decision trace: one immutable record per request, from which the decision can be explained, replayed and
+ * evaluated. It holds every input of the policy and every outcome the composition saw, and no text of the request or the
+ * answer (those are separate, optional bodies that the trace names by hash).
+ */
+
+import {
+  type Composition,
+  type GateRecord,
+  type RecordedCall,
+  type Replay,
+  replay,
+} from './compositions/composition.ts';
+import * as compositions from './compositions/index.ts';
+import { GatewrightError } from './errors.ts';
+import * as policies from './policies/index.ts';
+import type { Candidate, Policy, Selection } from './policies/policy.ts';
+import { seededRandom } from './random.ts';
+import { create, type Spec } from './registry.ts';
+
+/** Version of this format. Readers refuse a higher one. */
+export const TRACE_VERSION = 1;
+
+/** An expert that a hard constraint took out before any score, and which one. */
+export interface Removal {
+  readonly expert: string;
+  /** Name of the constraint: `context`, `capability`, `cooldown`, `pinned`, ... */
+  readonly constraint: string;
+  /** What it needed and what the expert has, one sentence. */
+  readonly detail: string;
+}
+
+/** One call that was made. */
+export interface CallRecord {
+  readonly rank: number;
+  readonly expert: string;
+  readonly status: 'ok' | 'error' | 'cancelled';
+  readonly released: boolean;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Where the token counts come from: the provider said so, or we estimated them. */
+  readonly tokensFrom: 'provider' | 'estimate';
+  readonly costUsd: number;
+  /** To the first content; absent where none came. */
+  readonly contentMs?: number;
+  readonly latencyMs: number;
+  readonly confidence?: number;
+  /** Confidence of the first tokens, where the composition decided on them. */
+  readonly prefixConfidence?: number;
+  readonly finishReason?: string;
+  readonly error?: {
+    readonly code: string;
+    readonly message: string;
+    readonly elsewhere: boolean;
+    readonly status?: number;
+  };
+}
+
+/** Everything that one request's decision was made of. */
+export interface DecisionTrace {
+  readonly version: typeof TRACE_VERSION;
+  readonly id: string;
+  /** Milliseconds since 1970 UTC, when the request had been read. */
+  readonly atMs: number;
+  /** Hash of the configuration in force, secrets never part of it. */
+  readonly configHash: string;
+  /** Seed of the decision's generator. */
+  readonly seed: number;
+  readonly request: {
+    /** What the client asked for: a mode such as `gw/auto`, or an expert's id. */
+    readonly model: string;
+    readonly stream: boolean;
+    /** Estimate before the call. */
+    readonly promptTokens: number;
+    readonly skill: string;
+    /** Capabilities the request needs, e.g. `tools`. */
+    readonly needs: readonly string[];
+    /** SHA-256 of the body as received, hex. */
+    readonly bodyHash: string;
+  };
+  readonly removed: readonly Removal[];
+  /** Input of the policy, in its order. */
+  readonly candidates: readonly Candidate[];
+  readonly policy: Spec;
+  readonly selection: Selection;
+  readonly composition: Spec;
+  readonly calls: readonly CallRecord[];
+  readonly gates: readonly GateRecord[];
+  readonly result: {
+    readonly status: 'ok' | 'error' | 'cancelled';
+    /** Whose answer it was; absent when there was none. */
+    readonly expert?: string;
+    readonly rank?: number;
+    readonly reason: string;
+    readonly confidence?: number;
+    /** Sum over all calls, in the order they are listed. */
+    readonly costUsd: number;
+    readonly latencyMs: number;
+    readonly httpStatus: number;
+    readonly errorCode?: string;
+  };
+}
+
+/** A recorded decision made again. */
+export interface ReplayedDecision {
+  readonly selection: Selection;
+  readonly matches: boolean;
+  /** What differs, empty when it matches. */
+  readonly differences: readonly string[];
+}
+
+/**
+ * Makes a recorded decision again from the trace alone: policy, candidates and seed.
+ *
+ * @throws {GatewrightError} `GW_TRACE_VERSION` if a newer format wrote the trace; `GW_UNKNOWN_NAME` if its policy is gone
+ */
+export function replayDecision(trace: DecisionTrace): ReplayedDecision {
+  requireVersion(trace);
+  const policy: Policy = create('policy', policies, trace.policy, 'trace.policy');
+  const selection = policy.select(trace.candidates, { random: seededRandom(trace.seed) });
+  const differences: string[] = [];
+  const expertsOf = (ranked: readonly number[]): string =>
+    ranked.map((index) => trace.candidates[index]?.expert ?? '?').join(' > ');
+  if (expertsOf(selection.ranked) !== expertsOf(trace.selection.ranked)) {
+    differences.push(`order: recorded ${expertsOf(trace.selection.ranked)}, now ${expertsOf(selection.ranked)}`);
+  }
+  if (selection.propensity !== trace.selection.propensity) {
+    differences.push(`propensity: recorded ${trace.selection.propensity}, now ${selection.propensity}`);
+  }
+  if (JSON.stringify(selection.terms) !== JSON.stringify(trace.selection.terms)) differences.push('score terms differ');
+  return { selection, matches: differences.length === 0, differences };
+}
+
+/**
+ * Walks the trace's composition again over its recorded calls.
+ *
+ * A rank that the recorded run never called has no outcome; if the replay asks for one, the two have parted.
+ *
+ * @param composition another one to try on the same calls; default the recorded one
+ * @throws {GatewrightError} `GW_REPLAY_MISS` if the composition asks for a call that was not recorded
+ */
+export function replayCalls(trace: DecisionTrace, composition?: Composition): Replay {
+  requireVersion(trace);
+  const chosen = composition ?? create('composition', compositions, trace.composition, 'trace.composition');
+  return replay(chosen, trace.selection.ranked.length, (rank) => recordedCall(trace, rank));
+}
+
+function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
+  const call = trace.calls.find((known) => known.rank === rank);
+  if (call === undefined) {
+    throw new GatewrightError('GW_REPLAY_MISS', `Trace ${trace.id} has no call of rank ${rank}.`, {
+      fix: 'Replay with a composition that asks no more experts than the recorded one.',
+    });
+  }
+  if (call.status === 'cancelled') {
+    // It would have gone on, nobody knows for how long: it can lose a race again, but never win one.
+    return {
+      status: 'ok',
+      confidence: undefined,
+      prefixConfidence: call.prefixConfidence,
+      costUsd: call.costUsd,
+      latencyMs: Infinity,
+    };
+  }
+  return {
+    status: call.status,
+    confidence: call.confidence,
+    prefixConfidence: call.prefixConfidence,
+    costUsd: call.costUsd,
+    latencyMs: call.latencyMs,
+    ...(call.contentMs === undefined ? {} : { contentMs: call.contentMs }),
+    ...(call.error === undefined ? {} : { elsewhere: call.error.elsewhere }),
+  };
+}
+
+function requireVersion(trace: DecisionTrace): void {
+  if (trace.version !== TRACE_VERSION) {
+    throw new GatewrightError(
+      'GW_TRACE_VERSION',
+      `Trace ${trace.id} has format ${trace.version}; this is a reader of format ${TRACE_VERSION}.`,
+      {
+        fix: 'Read it with the Gatewright that wrote it, or a newer one.',
+      },
+    );
+  }
+}
