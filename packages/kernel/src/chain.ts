@@ -4,8 +4,9 @@
  *
  *     {"seq":7,"prev":"<hash of line 6>","kind":"trace","body":{...},"hash":"<sha256 of this line up to here>"}
  *
- * The hash covers the bytes as they are stored, so checking needs no canonical form. A chain cannot show that its own
- * end was cut off: keep the newest hash elsewhere for that.
+ * The hash covers the bytes as they are stored, so checking needs no canonical form. Decode them strictly (fatal UTF-8,
+ * no byte order mark skipped): a lenient decoder reads several wrong bytes as one U+FFFD. A chain cannot show that its
+ * own end was cut off: keep the newest hash elsewhere for that.
  */
 
 /** SHA-256 of a text as UTF-8, in lower-case hex. Passed in: the kernel has no platform of its own. */
@@ -54,7 +55,7 @@ export interface ChainRecord {
 export interface ChainVerifier {
   /** @param line without its newline */
   check(line: string): { readonly record?: ChainRecord; readonly fault?: ChainFault };
-  /** Hash of the last sound line. */
+  /** Hash of the last line whose own hash held, whether or not it followed the one before. */
   head(): string;
 }
 
@@ -65,9 +66,10 @@ const TAIL_LENGTH = 9 + 64 + 2;
 /**
  * A verifier that begins at a known place.
  *
- * @param previous hash that the first line must name; undefined accepts whatever it names (the start of a kept part)
+ * @param previous hash that the first line must name: `CHAIN_START` for a whole chain; undefined accepts whatever
+ *   it names (the start of a kept part)
  */
-export function chainVerifier(digest: Digest, previous: string | undefined = CHAIN_START): ChainVerifier {
+export function chainVerifier(digest: Digest, previous: string | undefined): ChainVerifier {
   let expectedPrev = previous;
   let expectedSeq: number | undefined;
   return {

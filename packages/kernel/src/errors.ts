@@ -71,7 +71,7 @@ export function isGatewrightError(error: unknown): error is GatewrightError {
 
 /**
  * The known name with the smallest edit distance to `name`, if it is near enough to be a slip of the pen
- * (at most a third of the letters differ). Case does not count.
+ * (at most a third of the letters differ; one may in any name). Case does not count.
  */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const wanted = clip(name).toLowerCase();

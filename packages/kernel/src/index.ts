@@ -23,6 +23,7 @@ export {
   type Verdict,
 } from './compositions/composition.ts';
 export * as compositions from './compositions/index.ts';
+export { type TokenConfidence, tokenConfidence } from './confidence.ts';
 export {
   type ErrorDetails,
   GatewrightError,

@@ -36,7 +36,8 @@ export function scoreTable(experts: number, terms: Readonly<Record<string, (expe
           value,
           'Check the candidate it came from.',
         );
-      values[expert * names.length + term] = value;
+      // + 0 turns -0 into 0: JSON has no -0, and terms must come back from a trace as they went in.
+      values[expert * names.length + term] = value + 0;
       total[expert]! += value;
     }
   });

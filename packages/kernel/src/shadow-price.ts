@@ -3,8 +3,12 @@
  *
  * Each expert has a price per limited resource. After every batch (or request, or tick) the price of what was used
  * over its capacity rises and that of what was used below it falls; selection uses score minus price. With the sign
- * rule and no floor this is the loss-free bias of Mixture-of-Experts balancing (bias = -price); with the
+ * rule and floor -cap this is the loss-free bias of Mixture-of-Experts balancing (bias = -price); with the
  * proportional rule and floor 0 it is the dual ascent of online matching under budgets and rate limits.
+ *
+ * Choose the update period so long that each capacity is several units of use: the excess is limited to 1, so where one
+ * use is already twice the capacity (an update per request, say) the price settles at every second period used instead
+ * of at the capacity.
  */
 import { OptionError, ShapeError } from './errors.ts';
 
@@ -58,7 +62,7 @@ export function updatePrices(prices: Float64Array, usage: Float64Array, capacity
  * Checks a rule once, when it is configured.
  *
  * @returns the same rule
- * @throws {OptionError} if `stepSize` or `cap` is not above 0 and finite, or `floor` is above `cap`
+ * @throws {OptionError} if `stepSize` or `cap` is not above 0 and finite, `floor` is above `cap`, or `follow` is no rule
  */
 export function priceRule(rule: PriceRule): PriceRule {
   if (!(rule.stepSize > 0 && rule.stepSize < Infinity)) {
@@ -69,6 +73,9 @@ export function priceRule(rule: PriceRule): PriceRule {
   }
   if (rule.floor !== undefined && !(rule.floor <= rule.cap)) {
     throw new OptionError('floor', `at most cap = ${rule.cap}`, rule.floor, 'Use 0 for limits, -cap for balancing.');
+  }
+  if (rule.follow !== undefined && rule.follow !== 'proportional' && rule.follow !== 'sign') {
+    throw new OptionError('follow', '"proportional" or "sign"', rule.follow, 'Leave it out for "proportional".');
   }
   return rule;
 }

@@ -170,6 +170,7 @@ function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
     latencyMs: call.latencyMs,
     ...(call.contentMs === undefined ? {} : { contentMs: call.contentMs }),
     ...(call.error === undefined ? {} : { elsewhere: call.error.elsewhere }),
+    ...(call.status === 'error' ? { brokeOff: call.released } : { contentTokens: call.completionTokens }),
   };
 }
 

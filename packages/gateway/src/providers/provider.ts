@@ -1,13 +1,15 @@
 /** What the gateway asks of whoever answers a request. One file per provider beside this one. */
+import type { Timeouts } from '../config/config.ts';
 import type { ChatChunk, ChatCompletion, ChatRequest, Usage } from '../wire/chat.ts';
 
 /** One call to one expert. */
 export interface ProviderCall {
   /**
-   * The body to send. `model` is already the expert's own model name; `stream` says which form the answer takes.
-   * Shared between calls: never mutate.
+   * The request as the client sent it, with what the gateway added (logprobs, usage in the stream). The provider puts its
+   * own model name in. Shared between calls: never mutate.
    */
   readonly body: ChatRequest;
+  /** Whether the answer is to come as a stream of chunks or as one completion. */
   readonly stream: boolean;
   /** Correlates the call with the trace; may be sent upstream. */
   readonly traceId: string;
@@ -54,3 +56,19 @@ export interface Provider {
   /** Closes idle connections and frees memory. Calls under way may finish. */
   close(): Promise<void>;
 }
+
+/** What a provider may use of the world it runs in. */
+export interface ProviderContext {
+  readonly timeouts: Timeouts;
+  /** Environment variables, for keys by name. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Things that experts of one configuration share, such as a loaded data set. Keyed by the provider's own names. */
+  readonly shared: Map<string, unknown>;
+}
+
+/**
+ * What a provider's factory returns: options are checked by then, nothing has been opened.
+ *
+ * @throws {GatewrightError} `GW_KEY_MISSING` if a named environment variable is not set
+ */
+export type ConnectProvider = (context: ProviderContext) => Provider;

@@ -51,7 +51,11 @@ export interface TokenLogprob {
   /** Natural logarithm of the token's probability, at most 0. */
   readonly logprob: number;
   readonly bytes: readonly number[] | null;
-  readonly top_logprobs: readonly { readonly token: string; readonly logprob: number; readonly bytes: readonly number[] | null }[];
+  readonly top_logprobs: readonly {
+    readonly token: string;
+    readonly logprob: number;
+    readonly bytes: readonly number[] | null;
+  }[];
 }
 
 /** A whole answer, `object: "chat.completion"`. */

@@ -3,7 +3,8 @@ import type { Composition, GateRecord, Outcome, Step } from './composition.ts';
 
 /**
  * Asks the experts in order and escalates while the answer is not trusted. The client sees nothing of an answer before
- * it is accepted. The last expert's answer stands; where the last one fails, the most trusted answer so far does.
+ * it is accepted. The last expert's answer stands; where the last one fails, or any of them refuses the request for
+ * everybody, the most trusted whole answer so far does.
  *
  * An answer without a confidence is not trusted: a threshold that nobody measures would be a promise without cover.
  *
@@ -55,12 +56,19 @@ export function cascade(options: {
         const isLast = rank === last;
         const [outcome] = yield firstStep(rank, isLast, prefixTokens);
         if (outcome!.status === 'error' || outcome!.status === 'cancelled') {
-          if (outcome!.elsewhere === false)
-            return { rank, gates, reason: 'refused; another expert would refuse it too' };
           if (outcome!.released) return { rank, gates, reason: 'failed after a part of the answer was out' };
-          if (!isLast) continue;
-          if (mostTrusted === undefined) return { rank, gates, reason: `all ${rank + 1} asked failed` };
-          return { rank: mostTrusted.rank, gates, reason: 'escalation failed; the most trusted answer so far stands' };
+          const isRefused = outcome!.elsewhere === false;
+          if (!isLast && !isRefused) continue;
+          if (mostTrusted !== undefined) {
+            return {
+              rank: mostTrusted.rank,
+              gates,
+              reason: 'escalation failed; the most trusted answer so far stands',
+            };
+          }
+          if (isRefused) return { rank, gates, reason: 'refused; another expert would refuse it too' };
+          if (gates.length > 0) return { rank, gates, reason: 'escalation failed; the answers before it were dropped' };
+          return { rank, gates, reason: `all ${rank + 1} asked failed` };
         }
         if (isLast) {
           if (outcome!.status === 'open') yield { kind: 'resume', rank };

@@ -89,6 +89,10 @@ export type RecordedCall = Omit<Outcome, 'rank' | 'released' | 'status'> & {
   readonly prefixConfidence?: number | undefined;
   /** From the start of the call to its first content, for races of streams; default `latencyMs`. */
   readonly contentMs?: number;
+  /** For `error`: it came after the client had seen a part of the answer (where `release` let it). Default false. */
+  readonly brokeOff?: boolean;
+  /** Content tokens of the answer: an `open` step that allows more sees the end. Default: more than any prefix. */
+  readonly contentTokens?: number;
   /** Cost of the call if it is dropped after that prefix, or cancelled in a race, USD. Default: the whole cost. */
   readonly droppedCostUsd?: number;
 };
@@ -136,7 +140,10 @@ function replayStep(step: Step, recorded: (rank: number) => RecordedCall): Outco
       return replayRace(step.calls, step.staggerMs, recorded);
     case 'open': {
       const call = recorded(step.call.rank);
-      if (call.status === 'error') return [ended(step.call.rank, call, false)];
+      // What has a confidence of its prefix got past its prefix, however it ended.
+      const isPaused = call.prefixConfidence !== undefined || (call.contentTokens ?? Infinity) >= step.tokens;
+      if (!isPaused || (call.status === 'error' && call.prefixConfidence === undefined))
+        return [ended(step.call.rank, call, false)];
       return [
         { ...ended(step.call.rank, call, false), status: 'open', confidence: call.prefixConfidence ?? call.confidence },
       ];
@@ -158,12 +165,13 @@ function replayRace(calls: readonly Call[], staggerMs: number, recorded: (rank: 
   let allFailedByMs = 0;
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i]!;
-    const record = recorded(call.rank);
     // Starts on its turn, or as soon as everybody before it has failed.
     const startMs = i === 0 ? 0 : Math.min(startsMs[i - 1]! + staggerMs, allFailedByMs);
     if (startMs >= decidedMs) break;
     startsMs.push(startMs);
-    const decisive = record.status === 'ok' || record.elsewhere === false;
+    // Only now: of a call that never starts there is no record.
+    const record = recorded(call.rank);
+    const decisive = record.status === 'ok' || record.elsewhere === false || isSeen(call, record);
     const endMs = startMs + raceMs(call, record);
     if (!decisive) {
       allFailedByMs = Math.max(allFailedByMs, endMs);
@@ -193,9 +201,14 @@ const NEVER_STARTED = {
   released: false,
 } as const;
 
-/** When a call can win: at its first content if the client may see that, else at its end. */
+/** When a call can win: at its first content if the client sees that, else at its end. */
 function raceMs(call: Call, record: RecordedCall): number {
-  return call.release === 'content' ? (record.contentMs ?? record.latencyMs) : record.latencyMs;
+  return isSeen(call, record) ? (record.contentMs ?? record.latencyMs) : record.latencyMs;
+}
+
+/** Whether the client sees some of what the call produces before the call is over. */
+function isSeen(call: Call, record: RecordedCall): boolean {
+  return call.release === 'content' && (record.status === 'ok' || record.brokeOff === true);
 }
 
 function ended(rank: number, call: RecordedCall, released: boolean): Outcome {
@@ -206,7 +219,7 @@ function ended(rank: number, call: RecordedCall, released: boolean): Outcome {
     costUsd: call.costUsd,
     latencyMs: call.latencyMs,
     ...(call.elsewhere === undefined ? {} : { elsewhere: call.elsewhere }),
-    released: released && call.status === 'ok',
+    released: released && (call.status === 'ok' || call.brokeOff === true),
   };
 }
 

@@ -1,3 +1,4 @@
+import { OptionError } from '../errors.ts';
 import { numberOption, onlyOptions } from '../options.ts';
 import { scoreTable, termsOf } from '../score.ts';
 import { rank } from '../top-k.ts';
@@ -22,11 +23,14 @@ export interface UtilityWeights {
  * `cost: 0.3` pays 30 points of quality for the step from the dearest candidate to one that is free. (So a utility
  * compares candidates of one request, not requests.)
  *
- * @throws {OptionError} if a weight is negative or not finite
+ * @throws {OptionError} if `weights` is not a map, or a weight is negative or not finite
  */
 export function bestOf(options: { weights?: UtilityWeights } = {}): Policy {
   onlyOptions(options, ['weights']);
   const weights: UtilityWeights = options.weights ?? {};
+  if (typeof weights !== 'object' || Array.isArray(weights)) {
+    throw new OptionError('weights', 'a map of properties to weights', weights, 'For example { cost: 0.5 }.');
+  }
   onlyOptions(weights, ['quality', 'cost', 'latency']);
   const weightOf = (name: keyof UtilityWeights, standard: number): number =>
     numberOption(`weights.${name}`, weights[name] ?? standard, { min: 0 }, 'Use 0 to leave a property out.');

@@ -15,31 +15,32 @@ export function cheapestAbove(options: {
   /** Least acceptable quality, 0..1. */
   minQuality: number;
   /** What stands behind the chosen one: `best` (highest quality first, for fallbacks) or `cheapest` (next in cost, for cascades). Default `best`. */
-  then?: 'best' | 'cheapest';
+  behind?: 'best' | 'cheapest';
 }): Policy {
-  onlyOptions(options, ['minQuality', 'then']);
+  onlyOptions(options, ['minQuality', 'behind']);
   const minQuality = numberOption(
     'minQuality',
     options.minQuality,
     { min: 0, max: 1 },
     'Quality is a share of acceptable answers, 0..1.',
   );
-  const { then = 'best' } = options;
-  if (then !== 'best' && then !== 'cheapest')
-    throw new OptionError('then', '"best" or "cheapest"', then, 'Leave it out for "best".');
+  const { behind = 'best' } = options;
+  if (behind !== 'best' && behind !== 'cheapest')
+    throw new OptionError('behind', '"best" or "cheapest"', behind, 'Leave it out for "best".');
   return {
     select(candidates) {
       requireCandidates(candidates);
       const byQuality = orderBy(candidates, (candidate) => candidate.price - candidate.quality);
       const byCost = orderBy(candidates, (candidate) => candidate.costUsd);
-      const terms = candidates.map(({ quality, price }) => ({ quality, price: -price }));
+      // 0 - x rather than -x: JSON has no -0.
+      const terms = candidates.map(({ quality, price }) => ({ quality, price: 0 - price }));
 
       const chosen = byCost.find((index) => candidates[index]!.quality - candidates[index]!.price >= minQuality);
       if (chosen === undefined) {
         return { ranked: byQuality, terms, propensity: 1, reason: `none reaches quality ${minQuality}; best first` };
       }
-      const behind = (then === 'best' ? byQuality : byCost).filter((index) => index !== chosen);
-      return { ranked: [chosen, ...behind], terms, propensity: 1, reason: `cheapest of quality ${minQuality} or more` };
+      const rest = (behind === 'best' ? byQuality : byCost).filter((index) => index !== chosen);
+      return { ranked: [chosen, ...rest], terms, propensity: 1, reason: `cheapest of quality ${minQuality} or more` };
     },
   };
 }

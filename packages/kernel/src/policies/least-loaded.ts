@@ -38,7 +38,8 @@ export function leastLoaded(
       const chosen = byLoad[best]!;
       return {
         ranked: [chosen, ...byLoad.filter((index) => index !== chosen)],
-        terms: candidates.map(({ load, price }) => ({ load: -load, price: -price })),
+        // 0 - x rather than -x: JSON has no -0.
+        terms: candidates.map(({ load, price }) => ({ load: 0 - load, price: 0 - price })),
         propensity: chanceOfBest(best, looks, candidates.length),
         reason: `least loaded of ${looks} drawn from ${candidates.length}`,
       };

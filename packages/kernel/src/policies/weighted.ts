@@ -7,7 +7,7 @@ import { orderBy, type Policy, requireCandidates } from './policy.ts';
  * the weights, the second likewise among the rest. Experts without a weight come last and are never a first choice,
  * unless nobody has one: then all count the same.
  *
- * @throws {OptionError} if a weight is negative or not finite, or all are 0
+ * @throws {OptionError} if a weight is neither 0 nor within 1e-100..1e100, or all are 0
  * @see Efraimidis, Spirakis 2006, "Weighted random sampling with a reservoir" (the keys `-ln(u) / weight`)
  */
 export function weighted(options: {
@@ -19,10 +19,11 @@ export function weighted(options: {
     throw new OptionError('weights', 'a map of expert ids to weights', weights, 'For example { fast: 3, strong: 1 }.');
   }
   for (const [expert, weight] of Object.entries(weights)) {
-    if (!(typeof weight === 'number' && weight >= 0 && weight < Infinity)) {
+    // Far inside what a double holds: sums stay finite, keys stay below the one of weight 0, no chance rounds to 0.
+    if (!(typeof weight === 'number' && (weight === 0 || (weight >= 1e-100 && weight <= 1e100)))) {
       throw new OptionError(
         `weights.${expert}`,
-        'a finite number of at least 0',
+        '0 or a number between 1e-100 and 1e100',
         weight,
         'Use 0 to take the expert out.',
       );

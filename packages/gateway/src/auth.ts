@@ -1,0 +1,91 @@
+/** Who may talk to the gateway. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { GatewrightError } from '@gatewright/kernel';
+import type { Config } from './config/config.ts';
+
+/** Checks a request's credentials. */
+export interface Guard {
+  readonly isKeyed: boolean;
+  /** @throws {GatewrightError} `GW_AUTH` or `GW_HOST` */
+  check(request: IncomingMessage): void;
+}
+
+/**
+ * A guard for where the gateway listens: with a key, the key decides; without one only loopback is served, and only under
+ * a loopback name, so that a web page that points its own host name at this machine gets nothing.
+ *
+ * @throws {GatewrightError} `GW_UNSAFE_BIND` if it would listen beyond loopback without a key
+ */
+export function guard(server: Config['server'], env: Readonly<Record<string, string | undefined>>): Guard {
+  const keys = (env[server.apiKeyEnv] ?? '')
+    .split(',')
+    .map((key) => key.trim())
+    .filter((key) => key !== '');
+  if (keys.length === 0 && !isLoopback(server.host)) {
+    throw new GatewrightError(
+      'GW_UNSAFE_BIND',
+      `Listening on ${server.host} without an API key would let anybody spend your money.`,
+      {
+        fix: `Set a key: export ${server.apiKeyEnv}=$(openssl rand -hex 24), and send it as "Authorization: Bearer ...". Or listen on 127.0.0.1.`,
+        path: 'server.host',
+      },
+    );
+  }
+  // Compared by digest: equal lengths for timingSafeEqual, and no early end at the first wrong byte.
+  const digests = keys.map(digest);
+  return {
+    isKeyed: keys.length > 0,
+    check(request) {
+      if (digests.length === 0) {
+        const host = request.headers.host ?? '';
+        if (!isLoopback(hostName(host))) {
+          throw new GatewrightError('GW_HOST', 'Without an API key only loopback host names are served.', {
+            fix: `Use http://127.0.0.1, or set ${server.apiKeyEnv}.`,
+          });
+        }
+        return;
+      }
+      const sent = digest(credential(request));
+      let isKnown = false;
+      for (const known of digests) isKnown = timingSafeEqual(sent, known) || isKnown;
+      if (!isKnown) {
+        throw new GatewrightError(
+          'GW_AUTH',
+          request.headers.authorization === undefined && request.headers['x-api-key'] === undefined
+            ? 'An API key is needed.'
+            : 'The API key is not known.',
+          {
+            fix: `Send "Authorization: Bearer <key>" with a key from the gateway's ${server.apiKeyEnv}.`,
+          },
+        );
+      }
+    },
+  };
+}
+
+/** True for addresses and names of this machine alone. */
+export function isLoopback(host: string): boolean {
+  return (
+    host === 'localhost' ||
+    host === '::1' ||
+    host === '[::1]' ||
+    /^127(?:\.\d{1,3}){3}$/.test(host) ||
+    host.endsWith('.localhost')
+  );
+}
+
+function credential(request: IncomingMessage): string {
+  const { authorization } = request.headers;
+  if (authorization !== undefined) return /^Bearer\s+(.+)$/i.exec(authorization)?.[1]?.trim() ?? '';
+  const key = request.headers['x-api-key'];
+  return (Array.isArray(key) ? key[0] : key) ?? '';
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function hostName(host: string): string {
+  return host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:\d+$/, '');
+}

@@ -1,0 +1,42 @@
+/** How many tokens a request will be, before anybody counted them: for cost estimates and context windows. */
+import type { ChatMessage, ContentPart } from '../wire/chat.ts';
+
+/** OpenAI's chat format spends about this many tokens around each message. */
+const TOKENS_PER_MESSAGE = 4;
+/** A low-detail image costs this with OpenAI's vision models; others differ, so it is a floor more than a guess. */
+const TOKENS_PER_IMAGE = 85;
+
+/**
+ * A quick estimate of the prompt's length: four ASCII characters a token, one token for each other character.
+ *
+ * A tokenizer would be exact for one family of models only and costs about a hundred times as much. English prose comes
+ * out a little high, code and digits a little low.
+ */
+export function estimatePromptTokens(
+  messages: readonly ChatMessage[],
+  tools: readonly unknown[] | null | undefined,
+): number {
+  let tokens = 0;
+  for (const message of messages) {
+    tokens += TOKENS_PER_MESSAGE;
+    const { content } = message;
+    if (typeof content === 'string') tokens += estimateTextTokens(content);
+    else if (Array.isArray(content)) for (const part of content) tokens += estimatePartTokens(part);
+    if (message['tool_calls'] != null) tokens += estimateTextTokens(JSON.stringify(message['tool_calls']));
+  }
+  if (tools != null && tools.length > 0) tokens += estimateTextTokens(JSON.stringify(tools));
+  return tokens;
+}
+
+/** The same estimate for one text. */
+export function estimateTextTokens(text: string): number {
+  const bytes = Buffer.byteLength(text);
+  // Every character beyond ASCII takes at least one more byte than UTF-16 units: native counting instead of a loop.
+  const beyondAscii = Math.min(text.length, bytes - text.length);
+  return Math.ceil((text.length - beyondAscii) / 4 + beyondAscii * 0.6);
+}
+
+function estimatePartTokens(part: ContentPart): number {
+  if (typeof part.text === 'string') return estimateTextTokens(part.text);
+  return part.type === 'image_url' ? TOKENS_PER_IMAGE : 0;
+}

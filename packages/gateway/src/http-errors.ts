@@ -1,0 +1,97 @@
+/** The one place where an error becomes an HTTP answer, in OpenAI's form. */
+import { GatewrightError, isGatewrightError } from '@gatewright/kernel';
+import { ProviderFailure } from './providers/failure.ts';
+import { redact } from './redact.ts';
+
+/** An error as HTTP. */
+export interface HttpError {
+  readonly status: number;
+  readonly headers: readonly string[];
+  /** JSON text: `{"error": {...}}`. */
+  readonly body: string;
+  readonly code: string;
+}
+
+const STATUS: Readonly<Record<string, number>> = {
+  GW_AUTH: 401,
+  GW_HOST: 403,
+  GW_NOT_FOUND: 404,
+  GW_UNKNOWN_MODEL: 404,
+  GW_TRACE_UNKNOWN: 404,
+  GW_METHOD: 405,
+  GW_TRACE_UNSERVED: 409,
+  GW_REQUEST_TOO_LARGE: 413,
+  GW_REQUEST_MEDIA: 415,
+  GW_HEADERS_TOO_LARGE: 431,
+  GW_REQUEST_TIMEOUT: 408,
+  GW_CANCELLED: 499,
+  GW_STORE_WRITE: 503,
+  GW_DRAINING: 503,
+  GW_UPSTREAM_AUTH: 502,
+  GW_UPSTREAM_CONNECT: 502,
+  GW_UPSTREAM_RESET: 502,
+  GW_UPSTREAM_STATUS: 502,
+  GW_UPSTREAM_MALFORMED: 502,
+  GW_UPSTREAM_TOO_LARGE: 502,
+  GW_UPSTREAM_TRUNCATED: 502,
+  GW_UPSTREAM_ERROR_EVENT: 502,
+  GW_UPSTREAM_RATE_LIMIT: 429,
+  GW_UPSTREAM_TIMEOUT: 504,
+  GW_REPLAY_MISS: 404,
+  GW_INTERNAL: 500,
+};
+
+/**
+ * Maps an error. What is not ours becomes `GW_INTERNAL` without its text: a stranger's message may hold anything.
+ *
+ * @param traceId of the request, if it has one by now
+ */
+export function toHttpError(error: unknown, traceId?: string): HttpError {
+  const known = isGatewrightError(error)
+    ? error
+    : new GatewrightError('GW_INTERNAL', 'The gateway failed while it handled the request.', {
+        fix: 'See its log; report it if it repeats.',
+        cause: error,
+      });
+  const failure = error instanceof ProviderFailure ? error : undefined;
+  const status = failure?.code === 'GW_UPSTREAM_REJECTED' ? (failure.status ?? 400) : (STATUS[known.code] ?? 400);
+  // The expert's own words about a request that it rejects are what the caller needs to mend it.
+  const relayed = failure?.code === 'GW_UPSTREAM_REJECTED' ? failure.upstream : undefined;
+  const body = JSON.stringify({
+    error: {
+      message: redact(typeof relayed?.['message'] === 'string' ? relayed['message'] : `${known.message} ${known.fix}`),
+      type: relayed?.['type'] ?? typeOf(status),
+      param: relayed?.['param'] ?? known.path ?? null,
+      code: relayed?.['code'] ?? known.code,
+      gateway: {
+        code: known.code,
+        fix: known.fix,
+        ...(traceId === undefined ? {} : { trace: traceId }),
+        ...(failure?.status === undefined ? {} : { upstream_status: failure.status }),
+        ...publicFacts(known),
+      },
+    },
+  });
+  const headers: string[] = [];
+  if (failure?.retryAfterMs !== undefined)
+    headers.push('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
+  if (status === 401) headers.push('www-authenticate', 'Bearer');
+  return { status, headers, body, code: known.code };
+}
+
+/** What helps a program: the known names, the nearest one, the removals. */
+function publicFacts(error: GatewrightError): Record<string, unknown> {
+  const { known, nearest, removed } = error.facts;
+  return {
+    ...(known === undefined ? {} : { known }),
+    ...(nearest === undefined ? {} : { nearest }),
+    ...(removed === undefined ? {} : { removed }),
+  };
+}
+
+function typeOf(status: number): string {
+  if (status === 401) return 'authentication_error';
+  if (status === 403) return 'permission_error';
+  if (status === 429) return 'rate_limit_error';
+  return status < 500 ? 'invalid_request_error' : 'api_error';
+}

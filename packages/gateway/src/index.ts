@@ -1,0 +1,12 @@
+/** Public interface of the gateway package. */
+export { type Config, type ConfigIssue, checkConfig, MODE_PREFIX, parseConfig } from './config/config.ts';
+export { ConfigSchema } from './config/schema.ts';
+export { createGateway, type Gateway } from './gateway.ts';
+export { createRuntime, type Decision, decide, priceUsd, type Runtime } from './pipeline.ts';
+export { redact } from './redact.ts';
+export { describeDecision, type GatewayServer, type Log, serve } from './server.ts';
+export { type JournalReport, journal, readJournal, verifyJournal } from './stores/journal.ts';
+export { memory } from './stores/memory.ts';
+export type { Bodies, Feedback, StoredTrace, TraceStore } from './stores/store.ts';
+export { type ChatRequest, lastUserText } from './wire/chat.ts';
+export { checkChatRequest, parseJsonBody } from './wire/request.ts';

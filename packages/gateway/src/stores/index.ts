@@ -1,0 +1,2 @@
+export { journal } from './journal.ts';
+export { memory } from './memory.ts';
