@@ -13,7 +13,9 @@ let node = process.execPath;
 if (Number(process.versions.node.split('.')[0]) < 24) {
   node = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'node_modules', 'node', 'bin', 'node');
   if (!existsSync(node)) {
-    console.error(`gatewright needs Node.js 24 or newer; this is ${process.version}. Run \`npm ci\`, which brings one.`);
+    console.error(
+      `gatewright needs Node.js 24 or newer; this is ${process.version}. Run \`npm ci\`, which brings one.`,
+    );
     process.exit(1);
   }
 }

@@ -88,8 +88,10 @@ interface LiveCall {
   text: string;
   finishReason: string | undefined;
   prefixConfidence: number | undefined;
-  /** Pause when this many content events have come. */
+  /** Pause when this many content tokens have come: counted by their logprobs, or one for each event without. */
   pauseAt: number;
+  /** How many had come when it paused. */
+  prefixTokens: number | undefined;
   resume: (() => void) | undefined;
   answer: ProviderAnswer | undefined;
   failure: ProviderFailure | undefined;
@@ -233,6 +235,7 @@ export function drive(options: DriveOptions): Drive {
       text: '',
       finishReason: undefined,
       prefixConfidence: undefined,
+      prefixTokens: undefined,
       pauseAt: options.stream ? pauseAt : Infinity,
       resume: undefined,
       answer: undefined,
@@ -287,8 +290,10 @@ export function drive(options: DriveOptions): Drive {
     if (!call.isReleased) {
       if (shown !== undefined) call.held.push(shown);
       if (call.releaseOnContent && hasContent && releasedRank < 0) return release(call);
-      if (call.contentEvents >= call.pauseAt && call.state === 'running') {
+      const contentTokens = Math.max(call.contentEvents, call.confidence.tokens);
+      if (contentTokens >= call.pauseAt && call.state === 'running') {
         call.state = 'open';
+        call.prefixTokens = contentTokens;
         call.prefixConfidence = call.confidence.value();
         const { promise, resolve } = Promise.withResolvers<void>();
         call.resume = resolve;
@@ -441,6 +446,7 @@ function recordOf(call: LiveCall): CallRecord {
     ...(call.contentMs === undefined ? {} : { contentMs: call.contentMs }),
     latencyMs: call.endedMs - call.startedMs,
     ...(confidence === undefined ? {} : { confidence }),
+    ...(call.prefixTokens === undefined ? {} : { prefixTokens: call.prefixTokens }),
     ...(call.prefixConfidence === undefined ? {} : { prefixConfidence: call.prefixConfidence }),
     ...(call.finishReason === undefined ? {} : { finishReason: call.finishReason }),
     ...(call.failure === undefined

@@ -1,9 +1,14 @@
 /** Public interface of the gateway package. */
 export { type Config, type ConfigIssue, checkConfig, MODE_PREFIX, parseConfig } from './config/config.ts';
+export { sandboxConfig } from './config/sandbox.ts';
 export { ConfigSchema } from './config/schema.ts';
 export { createGateway, type Gateway } from './gateway.ts';
 export { createRuntime, type Decision, decide, priceUsd, type Runtime } from './pipeline.ts';
+export type { ConnectProvider, Provider } from './providers/provider.ts';
+export { promptId, readOutcomes } from './providers/replay.ts';
 export { redact } from './redact.ts';
+export { watchConfig } from './reload.ts';
+export { answerOffline, type OfflineAnswer } from './sandbox-offline.ts';
 export { describeDecision, type GatewayServer, type Log, serve } from './server.ts';
 export { type JournalReport, journal, readJournal, verifyJournal } from './stores/journal.ts';
 export { memory } from './stores/memory.ts';

@@ -100,6 +100,10 @@ test('finds the nearest name where at most a third of the letters differ', () =>
     ['cheapest', undefined], // 5 of 8
     ['cheapestAbov', 'cheapestAbove'],
     ['bst', 'best'],
+    ['bbest', 'best'], // 1 of 5, the most allowed
+    ['bestt', 'best'],
+    ['bbestt', 'best'], // 2 of 6
+    ['bbstt', undefined], // 2 of 5
     ['bt', undefined], // 2 of 2
     ['', undefined],
     ['quantum', undefined],

@@ -321,6 +321,10 @@ describe('replaying the calls', () => {
   });
 });
 
+test('is format 1: whoever raises it says in the documents what changed, and for whom', () => {
+  assert.equal(TRACE_VERSION, 1);
+});
+
 test('refuses another version of the format before it reads anything else', () => {
   for (const version of [TRACE_VERSION + 1, 0, undefined]) {
     const foreign = { id: 'tr-9', version } as unknown as DecisionTrace;

@@ -45,6 +45,8 @@ export interface CallRecord {
   readonly contentMs?: number;
   readonly latencyMs: number;
   readonly confidence?: number;
+  /** How many tokens had come when the composition judged the prefix; absent where it did not. */
+  readonly prefixTokens?: number;
   /** Confidence of the first tokens, where the composition decided on them. */
   readonly prefixConfidence?: number;
   readonly finishReason?: string;
@@ -158,6 +160,7 @@ function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
       status: 'ok',
       confidence: undefined,
       prefixConfidence: call.prefixConfidence,
+      contentTokens: call.prefixTokens ?? 0,
       costUsd: call.costUsd,
       latencyMs: Infinity,
     };
@@ -170,8 +173,13 @@ function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
     latencyMs: call.latencyMs,
     ...(call.contentMs === undefined ? {} : { contentMs: call.contentMs }),
     ...(call.error === undefined ? {} : { elsewhere: call.error.elsewhere }),
-    ...(call.status === 'error' ? { brokeOff: call.released } : { contentTokens: call.completionTokens }),
+    ...(call.status === 'error' ? { brokeOff: call.released } : { contentTokens: tokensBeforeJudged(trace, call) }),
   };
+}
+
+/** An answer that a prefix composition did not pause had ended before; elsewhere its whole length counts. */
+function tokensBeforeJudged(trace: DecisionTrace, call: CallRecord): number {
+  return call.prefixTokens ?? ('prefixTokens' in trace.composition ? 0 : call.completionTokens);
 }
 
 function requireVersion(trace: DecisionTrace): void {

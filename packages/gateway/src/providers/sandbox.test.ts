@@ -7,6 +7,11 @@ import type { AnswerSink, ProviderAnswer, ProviderCall, RunningCall } from './pr
 import { sandbox } from './sandbox.ts';
 
 const QUESTION = 'What is 17 * 23 + 4?';
+const CONTEXT = {
+  timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
+  env: {},
+  shared: new Map<string, unknown>(),
+};
 const NOW_MS = 1_700_000_000_500;
 
 const callOf = (body: Partial<ChatRequest> = {}, seed = 1): ProviderCall => ({
@@ -18,7 +23,7 @@ const callOf = (body: Partial<ChatRequest> = {}, seed = 1): ProviderCall => ({
 const silent: AnswerSink = { onChunk: () => {} };
 
 function start(expert: string, body: Partial<ChatRequest> = {}, sink: AnswerSink = silent, seed = 1): RunningCall {
-  return sandbox({ expert, realtime: false, now: () => NOW_MS }).start(callOf(body, seed), sink);
+  return sandbox({ expert, realtime: false, now: () => NOW_MS })(CONTEXT).start(callOf(body, seed), sink);
 }
 
 async function complete(expert: string, body: Partial<ChatRequest> = {}, seed = 1): Promise<ChatCompletion> {
@@ -54,7 +59,7 @@ test('a whole answer has the shape of a chat completion and ends with the answer
   assert.equal(body.id, 'chatcmpl-abc');
   assert.equal(body.object, 'chat.completion');
   assert.equal(body.created, 1_700_000_000);
-  assert.equal(body.model, 'tiny');
+  assert.equal(body.model, 'sage');
   const [choice] = body.choices;
   assert.match(choice!.message.content!, /Answer: 395$/);
   assert.equal(choice!.finish_reason, 'stop');
@@ -218,7 +223,7 @@ const isCancelled = (error: unknown): boolean =>
 test('a cancelled call ends at once, whatever it was waiting for, and sends nothing more', async () => {
   let sent = 0;
   const sink: AnswerSink = { onChunk: () => void sent++ };
-  const call = sandbox({ expert: 'sage', now: () => NOW_MS }).start(callOf({ stream: true }), sink);
+  const call = sandbox({ expert: 'sage', now: () => NOW_MS })(CONTEXT).start(callOf({ stream: true }), sink);
   await new Promise((resolve) => setTimeout(resolve, 5));
   call.cancel();
   call.cancel();
@@ -253,7 +258,7 @@ test('in real time the first token takes as long as the profile says', async (co
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const profile = sandboxExperts.find(({ id }) => id === 'tiny')!;
   let sent = 0;
-  const call = sandbox({ expert: 'tiny', now: () => NOW_MS }).start(callOf({ stream: true }), {
+  const call = sandbox({ expert: 'tiny', now: () => NOW_MS })(CONTEXT).start(callOf({ stream: true }), {
     onChunk: () => void sent++,
   });
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

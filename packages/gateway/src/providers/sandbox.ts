@@ -2,7 +2,7 @@
  * The provider of the embedded sandbox: simulated experts that answer in this process, in the wire format and, if
  * wanted, at the speed of a real one. What they say is decided in `../sandbox/`; here are only wire format and timers.
  */
-import { UnknownNameError } from '@gatewright/kernel';
+import { onlyOptions, UnknownNameError } from '@gatewright/kernel';
 import { type AnswerFormat, type WrittenAnswer, writeAnswer } from '../sandbox/answer.ts';
 import { draftAnswers } from '../sandbox/draft.ts';
 import { type ExpertProfile, sandboxExperts } from '../sandbox/experts.ts';
@@ -10,7 +10,7 @@ import { countTokens } from '../sandbox/tokens.ts';
 import type { ChatChunk, ChatChunkChoice, ChatCompletion, ChatRequest, TokenLogprob, Usage } from '../wire/chat.ts';
 import { lastUserText, messageText } from '../wire/chat.ts';
 import { ProviderFailure } from './failure.ts';
-import type { AnswerSink, Provider, ProviderAnswer, ProviderCall, RunningCall } from './provider.ts';
+import type { AnswerSink, ConnectProvider, ProviderAnswer, ProviderCall, RunningCall } from './provider.ts';
 
 /** What `sandbox` takes. */
 export interface SandboxOptions {
@@ -33,19 +33,21 @@ const TOKENS_PER_REQUEST = 3;
 /**
  * A provider whose answers come from one simulated expert.
  *
- * @throws UnknownNameError when no expert has that id
+ * @throws {UnknownNameError} when no expert has that id
+ * @throws {OptionError} for an option it does not have
  */
-export function sandbox(options: SandboxOptions): Provider {
+export function sandbox(options: SandboxOptions): ConnectProvider {
+  onlyOptions(options, ['expert', 'realtime', 'now']);
   const { realtime = true, now = Date.now } = options;
   const profile = sandboxExperts.find((candidate) => candidate.id === options.expert);
   if (profile === undefined) {
     const known = sandboxExperts.map((candidate) => candidate.id);
     throw new UnknownNameError('sandbox expert', options.expert, known, { path: 'expert' });
   }
-  return {
+  return () => ({
     start: (call, sink) => startCall(profile, call, sink, { realtime, now }),
     close: async () => {},
-  };
+  });
 }
 
 interface Rim {
@@ -108,7 +110,7 @@ async function run(
   const head = {
     id: `chatcmpl-${call.traceId}`,
     created: Math.floor(now() / 1000),
-    model: body.model,
+    model: profile.id,
     system_fingerprint: `simulated-${profile.id}`,
   };
   await pause(profile.latencyMs);

@@ -89,5 +89,5 @@ test('grading an endless text takes no time', () => {
   const startedAtMs = performance.now();
   for (const text of ['!'.repeat(1e6), ' '.repeat(1e6), '1'.repeat(1e6), `{${'['.repeat(1e6)}`])
     gradeAnswer(task('395'), text);
-  assert.ok(performance.now() - startedAtMs < 500);
+  assert.ok(performance.now() - startedAtMs < 2000);
 });

@@ -445,7 +445,7 @@ export async function verifyJournal(directory: string): Promise<JournalReport> {
 /**
  * All records of a journal, oldest first, for replays and reports. Does not check the chain.
  */
-export async function* readJournal(directory: string): AsyncGenerator<{ kind: string; body: unknown }> {
+export async function* readJournal(directory: string): AsyncGenerator<{ kind: string; body: unknown; hash: string }> {
   for (const number of segmentNumbers(directory)) {
     for (const { text, isWhole } of splitLines(await readFile(segmentPath(directory, number)))) {
       const record = isWhole ? parseLine(text) : undefined;
@@ -593,10 +593,12 @@ async function readRecords(directory: string, places: readonly Place[]): Promise
   return bodies;
 }
 
-function parseLine(text: string): { kind: string; body: unknown } | undefined {
+function parseLine(text: string): { kind: string; body: unknown; hash: string } | undefined {
   try {
-    const record = JSON.parse(text) as { kind?: unknown; body?: unknown };
-    return typeof record.kind === 'string' ? { kind: record.kind, body: record.body } : undefined;
+    const record = JSON.parse(text) as { kind?: unknown; body?: unknown; hash?: unknown };
+    return typeof record.kind === 'string'
+      ? { kind: record.kind, body: record.body, hash: String(record.hash) }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -152,13 +152,20 @@ test('refuses options out of range', () => {
   const cases: [object, string][] = [
     [{}, 'minConfidence'],
     [{ minConfidence: 80 }, 'minConfidence'],
+    [{ minConfidence: 1.01 }, 'minConfidence'],
     [{ minConfidence: -0.1 }, 'minConfidence'],
     [{ minConfidence: 0.8, attempts: 0 }, 'attempts'],
     [{ minConfidence: 0.8, attempts: 1.5 }, 'attempts'],
     [{ minConfidence: 0.8, prefixTokens: 0 }, 'prefixTokens'],
+    [{ minConfidence: 0.8, prefixTokens: 1.5 }, 'prefixTokens'],
     [{ minConfidence: 0.8, prefixTokens: '8' }, 'prefixTokens'],
   ];
   for (const [options, path] of cases) assert.throws(() => cascade(options as Options), { code: 'GW_OPTION', path });
+});
+
+test('takes each option at its least', () => {
+  assert.equal(run({ minConfidence: 0, attempts: 1, prefixTokens: 1 }, 2, [sure(1)]).steps, 'content 0');
+  assert.equal(run({ minConfidence: 0, prefixTokens: 1 }, 2, [open(0)]).steps, 'open 0 for 1, resume 0');
 });
 
 test('says that it needs the confidence', () => {

@@ -92,6 +92,12 @@ test('decides a race on the recorded times', () => {
       [failed(200), call({ latencyMs: 50 })],
       ['cancelled 60 1', 'ok 50 1 shown'],
     ],
+    [
+      'a failure at the very moment of the decision is still heard',
+      10,
+      [failed(60), call({ latencyMs: 50 })],
+      ['error 60 1', 'ok 50 1 shown'],
+    ],
     ['all fail', 10, [failed(200), failed(50)], ['error 200 1', 'error 50 1']],
     ['a refusal ends it', 500, [refused(30), undefined], ['error 30 1', 'cancelled 0 0']],
     [

@@ -63,6 +63,7 @@ test('refuses a bar outside 0..1 and an unknown rest', () => {
   const cases: [object, string][] = [
     [{}, 'minQuality'],
     [{ minQuality: 70 }, 'minQuality'],
+    [{ minQuality: 1.01 }, 'minQuality'],
     [{ minQuality: -0.1 }, 'minQuality'],
     [{ minQuality: Number.NaN }, 'minQuality'],
     [{ minQuality: '0.5' }, 'minQuality'],

@@ -8,8 +8,7 @@ testCases(
   {
     // Smullyan's classics.
     [`${RULES} Ann says: "We are both knaves." Bob says: "Ann is a knave." Is Ann a knight or a knave?`]: 'knave',
-    [`${RULES} Ann says: "At least one of us is a knave." Is Bob a knight or a knave?`]:
-      'knave',
+    [`${RULES} Ann says: "At least one of us is a knave." Is Bob a knight or a knave?`]: 'knave',
     [`${RULES} Ann says that Bob is a knave. Bob says: "Ann and I are both knights." List the knights.`]: 'Ann',
     [`${RULES} Ann says "Bob and I are of different kinds". Bob says "Cara is a knight". Cara says "Ann is a knave". Who are the knights?`]:
       'Ann',

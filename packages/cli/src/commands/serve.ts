@@ -1,0 +1,158 @@
+import {
+  type Config,
+  createGateway,
+  type GatewayServer,
+  journal,
+  type Log,
+  serve as listen,
+  watchConfig,
+} from '@gatewright/gateway';
+import { isGatewrightError } from '@gatewright/kernel';
+import { type Command, type CommandIo, EXIT, numberFlag, parse } from '../command.ts';
+import { loadConfig } from '../configuration.ts';
+
+/** When nobody chose a port and the usual one is taken, the next free one of this many is as good. */
+const PORTS_TO_TRY = 10;
+
+/** `gatewright serve`: the gateway itself. */
+export const serve: Command = {
+  name: 'serve',
+  summary: 'Start the gateway (with no configuration: the sandbox of simulated experts).',
+  help: `Usage: gatewright serve [--config FILE] [--host ADDRESS] [--port N] [--store FOLDER] [--json] [--quiet]
+
+Starts the OpenAI-compatible gateway. Without --config it takes gatewright.yaml of this folder; without
+one it serves the sandbox: simulated experts in this process that solve small verifiable tasks.
+The file is watched: a sound change is in force at once, a bad one is refused with its reasons.
+
+  --config FILE    configuration (see: gatewright init, gatewright schema)
+  --host ADDRESS   where to listen; beyond loopback an API key is required
+  --port N         port, 0 for any free one
+  --store FOLDER   folder of traces and feedback
+  --json           one JSON line when ready, log lines as JSON
+  --quiet          no banner
+
+Example: gatewright serve --port 4180`,
+
+  async run(argv, io) {
+    const { values } = parse('serve', argv, {
+      config: { type: 'string' },
+      host: { type: 'string' },
+      port: { type: 'string' },
+      store: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      quiet: { type: 'boolean', default: false },
+    });
+    const startedMs = performance.now();
+    const loaded = loadConfig(values.config);
+    const port =
+      values.port === undefined
+        ? undefined
+        : numberFlag('serve', 'port', values.port, 0, { min: 0, max: 65535, whole: true });
+    const adapt = (config: Config): Config => ({
+      ...config,
+      server: {
+        ...config.server,
+        ...(values.host === undefined ? {} : { host: values.host }),
+        ...(port === undefined ? {} : { port }),
+      },
+      storage: { ...config.storage, ...(values.store === undefined ? {} : { directory: values.store }) },
+    });
+    const config = adapt(loaded.config);
+    const log = logTo(io, values.json);
+
+    const { directory, keepBytes } = config.storage;
+    const store = journal({ directory, keepBytes });
+    let server: GatewayServer;
+    let stopWatching = (): void => {};
+    try {
+      const gateway = createGateway({ config, store, env: io.env });
+      server = await listenSomewhere(config, port !== undefined || loaded.path !== undefined, (attempt) => {
+        gateway.reconfigure(attempt);
+        return listen(gateway, io.env, log);
+      });
+      if (loaded.path !== undefined) stopWatching = watchConfig(loaded.path, gateway, log, adapt);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+
+    if (values.json)
+      io.print(
+        JSON.stringify({
+          event: 'ready',
+          url: server.url,
+          port: server.port,
+          config: loaded.path ?? 'sandbox',
+          configHash: config.hash,
+          store: directory,
+        }),
+      );
+    else if (!values.quiet)
+      for (const line of banner(server, config, loaded.path, performance.now() - startedMs)) io.print(line);
+
+    await stopped(io.stop);
+    stopWatching();
+    if (!values.quiet) io.note('\nStopping: requests under way may finish (Ctrl-C again ends at once).');
+    await server.close();
+    return EXIT.ok;
+  },
+};
+
+async function listenSomewhere(
+  config: Config,
+  isChosen: boolean,
+  start: (config: Config) => Promise<GatewayServer>,
+): Promise<GatewayServer> {
+  for (let attempt = 0; ; attempt++) {
+    const port = config.server.port === 0 ? 0 : config.server.port + attempt;
+    try {
+      return await start({ ...config, server: { ...config.server, port } });
+    } catch (error) {
+      const mayTryNext =
+        !isChosen && attempt + 1 < PORTS_TO_TRY && isGatewrightError(error) && error.code === 'GW_PORT_IN_USE';
+      if (!mayTryNext) throw error;
+    }
+  }
+}
+
+function banner(server: GatewayServer, config: Config, path: string | undefined, tookMs: number): string[] {
+  const isSandbox = path === undefined;
+  const modes = Object.keys(config.modes).map((name) => `gw/${name}`);
+  const model = modes[0] ?? config.experts[0]!.id;
+  return [
+    '',
+    `Gatewright routes to ${config.experts.length} experts${isSandbox ? ' of the sandbox (simulated, in this process: nothing leaves this machine)' : ` of ${path}`}. Ready in ${Math.round(tookMs)} ms.`,
+    '',
+    `  API     ${server.url}/v1`,
+    `  Page    ${server.url}/`,
+    `  Modes   ${modes.join(' ')}`,
+    `  Traces  ${config.storage.directory}${config.storage.bodies ? ' (with the text of requests and answers)' : ' (without the text of requests and answers)'}`,
+    '',
+    'Try it:',
+    `  curl ${server.url}/v1/chat/completions -H 'content-type: application/json' \\`,
+    `    -d '{"model":"${model}","messages":[{"role":"user","content":"What is 17 * (23 + 4) - 5?"}]}'`,
+    '',
+    ...(isSandbox
+      ? [
+          'Send it some traffic:          npx gatewright sandbox traffic --rps 5',
+          'Put your own endpoints behind: npx gatewright init   (writes gatewright.yaml; edit it, start again)',
+          '',
+        ]
+      : []),
+  ];
+}
+
+function logTo(io: CommandIo, asJson: boolean): Log {
+  return (level, message, fields = {}) => {
+    const time = new Date().toISOString();
+    if (asJson) io.note(JSON.stringify({ time, level, message, ...fields }));
+    else io.note(`${time} ${level} ${message}${Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`}`);
+  };
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

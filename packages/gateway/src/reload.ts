@@ -1,0 +1,78 @@
+/** Hot reload: a changed configuration file is put in force if it is sound, refused with its reasons if not. */
+import { readFileSync, watch } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { isGatewrightError } from '@gatewright/kernel';
+import { type Config, parseConfig } from './config/config.ts';
+import type { Gateway } from './gateway.ts';
+import type { Log } from './server.ts';
+
+/** Editors write a file in several steps; the last one counts. */
+const SETTLE_MS = 100;
+
+/**
+ * Watches a configuration file.
+ *
+ * What listens (`server`) and where the journal lies (`storage.directory`) stay as they were until a restart; the log says so.
+ *
+ * @param adapt puts in what the command line overrides
+ * @returns stops watching
+ */
+export function watchConfig(
+  path: string,
+  gateway: Gateway,
+  log: Log,
+  adapt: (config: Config) => Config = (config) => config,
+): () => void {
+  const file = resolve(path);
+  let timer: NodeJS.Timeout | undefined;
+  let seen = readText(file);
+
+  const reload = (): void => {
+    const text = readText(file);
+    // Editors that replace the file take it away for a moment; it comes back as another event.
+    if (text === undefined || text === seen) return;
+    seen = text;
+    try {
+      const config = adapt(parseConfig(text));
+      const before = gateway.runtime.config;
+      gateway.reconfigure(config);
+      gateway.configFault = undefined;
+      gateway.metrics.reload('applied');
+      gateway.live.publish('config', { status: 'applied', hash: config.hash });
+      const needsRestart = (['server', 'storage'] as const).filter(
+        (part) => JSON.stringify(before[part]) !== JSON.stringify(config[part]),
+      );
+      log(
+        'info',
+        `configuration reloaded (${config.hash})`,
+        needsRestart.length === 0 ? {} : { takesEffectAfterRestart: needsRestart },
+      );
+    } catch (error) {
+      const reason = isGatewrightError(error) ? `${error.message} ${error.fix}` : String(error);
+      gateway.configFault = reason;
+      gateway.metrics.reload('refused');
+      gateway.live.publish('config', { status: 'refused', reason });
+      log('warn', `the changed configuration is refused, the one before stays in force: ${reason}`);
+    }
+  };
+
+  // The folder is watched, not the file: a file that is replaced would take its watch along.
+  const watcher = watch(dirname(file), (_, name) => {
+    if (name !== null && name !== basename(file)) return;
+    clearTimeout(timer);
+    timer = setTimeout(reload, SETTLE_MS);
+  });
+  watcher.on('error', (error) => log('warn', `the configuration file is not watched any more: ${error.message}`));
+  return () => {
+    clearTimeout(timer);
+    watcher.close();
+  };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
