@@ -44,6 +44,11 @@ const ERROR_BODY_BYTES = 65_536;
  * @throws {OptionError} if an option has the wrong form
  */
 export function openai(options: OpenaiOptions): ConnectProvider {
+  for (const name of Object.keys(options)) {
+    // The value is a key by all appearances: it must not stand in the message.
+    if (name !== 'apiKeyEnv' && /key|token|secret|passw|authorization/i.test(name))
+      throw new OptionError(name, 'left out', undefined, 'Put the key into the environment and name the variable with apiKeyEnv.');
+  }
   onlyOptions(options, ['baseUrl', 'model', 'apiKeyEnv', 'params', 'streamUsage', 'maxAnswerBytes']);
   const url = endpoint(options.baseUrl);
   const { model, apiKeyEnv, params = {}, streamUsage = true } = options;
@@ -165,6 +170,8 @@ function dispatch(
     controller?.abort(failure);
   };
 
+  const refuse = (): void => fail(statusFailure(status, Buffer.concat(parts), retryAfter, limits.secrets));
+
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
       controller = started;
@@ -189,7 +196,8 @@ function dispatch(
       if (isSettled) return;
       receivedBytes += chunk.length;
       if (status >= 300) {
-        if (receivedBytes - chunk.length < ERROR_BODY_BYTES) parts.push(chunk);
+        parts.push(chunk);
+        if (receivedBytes >= ERROR_BODY_BYTES) refuse();
         return;
       }
       if (receivedBytes > limits.maxAnswerBytes) {
@@ -206,6 +214,8 @@ function dispatch(
         return;
       }
       const ready = stream.read(chunk);
+      // Some servers leave the connection open after [DONE]: the answer is whole all the same.
+      if (stream.isWhole()) stream.end(succeed);
       if (ready === undefined || isSettled) return;
       paused.pause();
       ready.then(
@@ -216,7 +226,7 @@ function dispatch(
     onResponseEnd() {
       if (isSettled) return;
       if (status >= 300) {
-        fail(statusFailure(status, Buffer.concat(parts), retryAfter, limits.secrets));
+        refuse();
         return;
       }
       if (stream !== undefined) {
@@ -228,7 +238,9 @@ function dispatch(
       else succeed({ completion, usage: completion.body.usage });
     },
     onResponseError(_, error) {
-      fail(transportFailure(error, stream?.hasContent() === true, limits));
+      // The status is the answer, whatever became of the words that were to explain it.
+      if (status >= 300) refuse();
+      else fail(transportFailure(error, stream?.hasContent() === true, limits));
     },
   };
   try {
@@ -250,6 +262,8 @@ interface StreamReader {
   read(bytes: Buffer): Promise<void> | undefined;
   end(succeed: (answer: ProviderAnswer) => void): void;
   hasContent(): boolean;
+  /** Every choice has a finish reason and `[DONE]` has come. */
+  isWhole(): boolean;
 }
 
 function streamReader(
@@ -266,6 +280,7 @@ function streamReader(
   let isOver = false;
   let sawContent = false;
   let wait: Promise<void> | undefined;
+  const isFinished = (): boolean => finishedChoices > 0 && unfinished.size === 0;
   const stop = (failure: ProviderFailure): void => {
     isOver = true;
     fail(failure);
@@ -333,7 +348,7 @@ function streamReader(
     end(succeed) {
       feed(undefined);
       if (isOver) return;
-      if (finishedChoices === 0 || unfinished.size > 0) {
+      if (!isFinished()) {
         stop(
           truncated(
             isDone
@@ -346,6 +361,7 @@ function streamReader(
       succeed({ usage });
     },
     hasContent: () => sawContent,
+    isWhole: () => isDone && !isOver && isFinished(),
   };
 }
 
@@ -418,12 +434,13 @@ function upstreamError(body: Buffer, secrets: readonly string[]): Record<string,
 }
 
 function errorFields(error: unknown, secrets: readonly string[]): Record<string, unknown> | undefined {
-  if (typeof error === 'string') return { message: redact(error.slice(0, 1000), secrets) };
+  // Redacted before it is clipped: half a key is not recognised as one.
+  if (typeof error === 'string') return { message: redact(error, secrets).slice(0, 1000) };
   if (!isObject(error) || typeof error['message'] !== 'string') return undefined;
-  const fields: Record<string, unknown> = { message: redact(error['message'].slice(0, 1000), secrets) };
+  const fields: Record<string, unknown> = { message: redact(error['message'], secrets).slice(0, 1000) };
   for (const name of ['type', 'code', 'param']) {
     const value = error[name];
-    if (typeof value === 'string') fields[name] = redact(value.slice(0, 200), secrets);
+    if (typeof value === 'string') fields[name] = redact(value, secrets).slice(0, 200);
     else if (typeof value === 'number') fields[name] = value;
   }
   return fields;
