@@ -4,7 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 
 const words = process.argv.slice(2);
-const files = globSync(['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'test/**/*.test.ts'])
+const files = globSync([
+  'packages/*/src/**/*.test.ts',
+  'packages/*/test/**/*.test.ts',
+  'test/**/*.test.ts',
+  'examples/**/*.test.ts',
+])
   .filter((file) => words.every((word) => file.includes(word)))
   .sort();
 if (files.length === 0) {

@@ -87,5 +87,5 @@ function digest(text: string): Buffer {
 }
 
 function hostName(host: string): string {
-  return host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.replace(/:\d+$/, '');
+  return host.replace(/:\d+$/, '');
 }

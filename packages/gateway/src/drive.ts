@@ -472,7 +472,8 @@ function addLogprobs(
 
 /** The event as the client may see it, or undefined if nothing is left of it. */
 function shownEvent(data: string, chunk: ChatChunk, hide: DriveOptions['hide']): string | undefined {
-  const hidesUsage = hide.usage && chunk.usage !== undefined;
+  // With usage asked for, every other event says `"usage":null`: harmless, and not worth writing each event again.
+  const hidesUsage = hide.usage && chunk.usage != null;
   if (hidesUsage && chunk.choices.length === 0) return undefined;
   const hidesLogprobs = hide.logprobs && chunk.choices.some((choice) => choice.logprobs != null);
   if (!hidesUsage && !hidesLogprobs) return data;

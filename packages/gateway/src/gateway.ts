@@ -77,6 +77,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const metrics = createMetrics(() => runtime, store);
   const nextTraceId = traceIds();
   const retired = new Set<Promise<void>>();
+  const underWay = new Set<Promise<unknown>>();
 
   const gateway: Gateway = {
     get runtime() {
@@ -143,7 +144,10 @@ export function createGateway(options: GatewayOptions): Gateway {
           );
         return { result, trace };
       };
-      return { traceId, decision, drive: running, done: finish() };
+      const done = finish();
+      const ended: Promise<unknown> = done.catch(() => {}).then(() => underWay.delete(ended));
+      underWay.add(ended);
+      return { traceId, decision, drive: running, done };
     },
 
     route: (request, seed) => decide(runtime, request, seed ?? seeds.seed(), now()),
@@ -173,7 +177,12 @@ export function createGateway(options: GatewayOptions): Gateway {
 
     async close() {
       live.close();
-      await Promise.all([...runtime.experts.map(({ provider }) => provider.close().catch(() => {})), ...retired]);
+      // Cut connections have cancelled their calls just now: the traces of those belong to the store too.
+      await Promise.all([
+        ...underWay,
+        ...runtime.experts.map(({ provider }) => provider.close().catch(() => {})),
+        ...retired,
+      ]);
       await store.close();
     },
   };

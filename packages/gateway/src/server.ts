@@ -36,6 +36,9 @@ type Handler = (request: IncomingMessage, response: ServerResponse, url: URL) =>
 
 /** Headers above this get 431. Node's own default, said here because the error message names it. */
 const MAX_HEADER_BYTES = 16_384;
+const IDLE_SWEEP_MS = 50;
+/** Time to read the answer to what was no HTTP. */
+const REFUSED_LINGER_MS = 250;
 const PAGE = new URL('./page.html', import.meta.url);
 
 /**
@@ -52,6 +55,7 @@ export async function serve(
   const gate = guard(settings, env);
   const routes = createRoutes(gateway, gate, log);
   let isDraining = false;
+  let closing: Promise<void> | undefined;
 
   const server = createServer(
     {
@@ -109,18 +113,25 @@ export async function serve(
   return {
     url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${port}`,
     port,
-    async close(graceMs = 10_000) {
-      if (isDraining) return;
-      isDraining = true;
-      gateway.live.close();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-      await closed;
-      clearTimeout(cut);
-      await gateway.close();
+    close(graceMs = 10_000) {
+      closing ??= drain(graceMs);
+      return closing;
     },
   };
+
+  async function drain(graceMs: number): Promise<void> {
+    isDraining = true;
+    gateway.live.close();
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    // A connection whose last answer began before the end is kept alive by its client: it closes once it is idle.
+    const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(cut);
+    await gateway.close();
+  }
 }
 
 interface Route {
@@ -134,10 +145,11 @@ function createRoutes(gateway: Gateway, gate: Guard, log: Log): Map<string, Rout
   const pageHash = createHash('sha256')
     .update(inlineScript(page.toString('utf8')))
     .digest('base64');
+  const pace = createPace();
   const closed = (methods: Record<string, Handler>): Route => ({ isOpen: false, methods });
   const open = (methods: Record<string, Handler>): Route => ({ isOpen: true, methods });
   return new Map<string, Route>([
-    ['/v1/chat/completions', closed({ POST: (request, response) => chat(gateway, request, response, log) })],
+    ['/v1/chat/completions', closed({ POST: (request, response) => chat(gateway, request, response, log, pace) })],
     ['/v1/models', closed({ GET: (_, response) => sendJson(response, 200, models(gateway)) })],
     ['/v1/route', closed({ POST: (request, response) => route(gateway, request, response) })],
     ['/v1/feedback', closed({ POST: (request, response) => feedback(gateway, request, response) })],
@@ -171,11 +183,17 @@ function createRoutes(gateway: Gateway, gate: Guard, log: Log): Map<string, Rout
   ]);
 }
 
-async function chat(gateway: Gateway, request: IncomingMessage, response: ServerResponse, log: Log): Promise<void> {
+async function chat(
+  gateway: Gateway,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Log,
+  pace: Pace,
+): Promise<void> {
   const body = await readBody(request, gateway.runtime.config.server.maxBodyBytes);
   const chatRequest = checkChatRequest(parseJsonBody(body));
   const stream = chatRequest.stream === true;
-  const writer = stream ? sseWriter(response, gateway.runtime.config.server.clientStallMs) : undefined;
+  const writer = stream ? sseWriter(response, gateway.runtime.config.server.clientStallMs, pace) : undefined;
   const delivery: Delivery = {
     begin(expert, confidence) {
       writer!.begin(headersOf(exchange.traceId, exchange.decision, expert, undefined, confidence));
@@ -207,8 +225,10 @@ async function chat(gateway: Gateway, request: IncomingMessage, response: Server
       );
     return;
   }
+  const { clientStallMs } = gateway.runtime.config.server;
   if (writer !== undefined) {
     writer.end(result.costUsd, result.confidence);
+    cutWhenStalled(response, clientStallMs);
     return;
   }
   const payload = Buffer.from(result.completion!);
@@ -220,6 +240,7 @@ async function chat(gateway: Gateway, request: IncomingMessage, response: Server
     ...headersOf(exchange.traceId, exchange.decision, result.expert, result.costUsd, result.confidence),
   ]);
   response.end(payload);
+  cutWhenStalled(response, clientStallMs);
 }
 
 function headersOf(
@@ -254,15 +275,43 @@ interface SseWriter {
   fail(errorJson: string, traceId: string): void;
 }
 
-function sseWriter(response: ServerResponse, clientStallMs: number): SseWriter {
+/**
+ * A stream is written at most once in this time. Tokens of today's models come slower than that and go out at once; a
+ * burst, or a server of a thousand tokens a second, costs one write a millisecond instead of one a token.
+ */
+const PACE_MS = 1;
+
+/** Runs what is added once, together, after `PACE_MS`: one timer for all streams. */
+interface Pace {
+  add(flush: () => void): void;
+}
+
+function createPace(): Pace {
+  let waiting: (() => void)[] = [];
+  return {
+    add(flush) {
+      waiting.push(flush);
+      if (waiting.length > 1) return;
+      setTimeout(() => {
+        const due = waiting;
+        waiting = [];
+        for (const run of due) run();
+      }, PACE_MS);
+    },
+  };
+}
+
+function sseWriter(response: ServerResponse, clientStallMs: number, pace: Pace): SseWriter {
   let waiting = '';
   let isFlushing = false;
   let hasBegun = false;
+  let wroteMs = -Infinity;
   const flush = (): void => {
     isFlushing = false;
     if (waiting === '' || response.destroyed) return;
     const text = waiting;
     waiting = '';
+    wroteMs = performance.now();
     response.write(text);
   };
   return {
@@ -278,8 +327,8 @@ function sseWriter(response: ServerResponse, clientStallMs: number): SseWriter {
         'no-cache',
         'x-accel-buffering',
         'no',
-        'trailer',
-        'x-gw-cost-usd, x-gw-confidence',
+        // HTTP/1.0, which proxies still speak, has no chunks and so no trailers.
+        ...(response.req.httpVersion === '1.0' ? [] : ['trailer', 'x-gw-cost-usd, x-gw-confidence']),
         ...headers,
       ]);
     },
@@ -288,27 +337,31 @@ function sseWriter(response: ServerResponse, clientStallMs: number): SseWriter {
       if (!isFlushing) {
         isFlushing = true;
         // All events of one read from the upstream go out in one write.
-        queueMicrotask(flush);
+        if (performance.now() - wroteMs >= PACE_MS) queueMicrotask(flush);
+        else pace.add(flush);
       }
       if (response.writableLength + waiting.length < response.writableHighWaterMark) return undefined;
       flush();
       return response.writableNeedDrain ? drained(response, clientStallMs) : undefined;
     },
     end(costUsd, confidence) {
-      waiting += 'data: [DONE]\n\n';
-      flush();
       response.addTrailers({
         'x-gw-cost-usd': plainNumber(costUsd),
         ...(confidence === undefined ? {} : { 'x-gw-confidence': confidence.toFixed(4) }),
       });
-      response.end();
+      response.end(`${waiting}data: [DONE]\n\n`);
+      waiting = '';
     },
     fail(errorJson) {
-      waiting += `data: ${errorJson}\n\n`;
-      flush();
-      response.end();
+      response.end(`${waiting}data: ${errorJson}\n\n`);
+      waiting = '';
     },
   };
+}
+
+/** Whoever does not take what is left of an answer must not hold it for ever. Progress starts the time anew. */
+function cutWhenStalled(response: ServerResponse, clientStallMs: number): void {
+  if (response.writableLength > 0) response.setTimeout(clientStallMs, () => response.destroy());
 }
 
 /** Waits for a slow client; one that does not read at all is cut off, which cancels the upstream calls. */
@@ -580,6 +633,9 @@ function onClientError(error: Error & { code?: string }, socket: Socket): void {
   socket.end(
     `HTTP/1.1 ${code} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
+  // Node counts this connection no more: whoever leaves it open would hold its place, and the end of the server, for ever.
+  const cut = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
+  socket.on('close', () => clearTimeout(cut));
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** Every way in which an expert can fail, and what the client, the trace and the second expert see of it. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import OpenAI, { APIError, BadRequestError, InternalServerError, NotFoundError, RateLimitError } from 'openai';
 import {
   chat,
@@ -16,7 +16,7 @@ import {
 } from './helpers.ts';
 import { type Behaviour, closedPort, GOOD_TEXT, MULTI_BYTE_TEXT, type Upstream, upstream } from './upstream.ts';
 
-const SECRET = 'sk-test-SECRET-upstream-0123456789';
+const SECRET = 'sk-test-SECRET-9f8e7d6c5b4a3210';
 const ODD_SECRET = 'correct.horse.battery.staple';
 
 interface Case {
@@ -331,7 +331,6 @@ describe("OpenAI's own client", () => {
     open.push(started);
     return new OpenAI({ baseURL: `${started.gate.url}/v1`, apiKey: 'any', maxRetries: 0 });
   };
-  before(() => {});
   after(async () => {
     for (const started of open) await started.close();
   });
@@ -368,7 +367,8 @@ describe("OpenAI's own client", () => {
     });
   }
 
-  const classes: readonly [Behaviour | 'refused', typeof APIError, number][] = [
+  type ErrorClass = abstract new (...parts: never[]) => APIError;
+  const classes: readonly [Behaviour | 'refused', ErrorClass, number][] = [
     ['status400', BadRequestError, 400],
     ['rateLimited', RateLimitError, 429],
     ['status503', InternalServerError, 502],

@@ -326,6 +326,25 @@ const table = {
     exchange.head(200, JSON_TYPE);
     exchange.end(completionJson('y'.repeat(24_000_000)));
   },
+  /** 12 MB of content as fast as it is read, and a clean end. */
+  longStream(exchange) {
+    exchange.head(200, SSE);
+    const block = event({ content: 'z'.repeat(12_000) });
+    let left = 1_000;
+    const more = (): void => {
+      if (exchange.response.destroyed) return;
+      for (; left > 0; left--) {
+        if (!exchange.send(block)) {
+          left--;
+          exchange.response.once('drain', more);
+          return;
+        }
+      }
+      exchange.end(FINISH + DONE);
+    };
+    exchange.send(ROLE);
+    more();
+  },
   deep(exchange) {
     exchange.head(200, exchange.stream ? SSE : JSON_TYPE);
     const nest = '['.repeat(100_000) + ']'.repeat(100_000);

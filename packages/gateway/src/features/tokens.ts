@@ -1,4 +1,5 @@
 /** How many tokens a request will be, before anybody counted them: for cost estimates and context windows. */
+import { GatewrightError } from '@gatewright/kernel';
 import type { ChatMessage, ContentPart } from '../wire/chat.ts';
 
 /** OpenAI's chat format spends about this many tokens around each message. */
@@ -11,6 +12,8 @@ const TOKENS_PER_IMAGE = 85;
  *
  * A tokenizer would be exact for one family of models only and costs about a hundred times as much. English prose comes
  * out a little high, code and digits a little low.
+ *
+ * @throws {GatewrightError} `GW_REQUEST_DEPTH` if tools are nested deeper than can be written again
  */
 export function estimatePromptTokens(
   messages: readonly ChatMessage[],
@@ -22,9 +25,9 @@ export function estimatePromptTokens(
     const { content } = message;
     if (typeof content === 'string') tokens += estimateTextTokens(content);
     else if (Array.isArray(content)) for (const part of content) tokens += estimatePartTokens(part);
-    if (message['tool_calls'] != null) tokens += estimateTextTokens(JSON.stringify(message['tool_calls']));
+    if (message['tool_calls'] != null) tokens += estimateTextTokens(jsonOf(message['tool_calls'], 'messages'));
   }
-  if (tools != null && tools.length > 0) tokens += estimateTextTokens(JSON.stringify(tools));
+  if (tools != null && tools.length > 0) tokens += estimateTextTokens(jsonOf(tools, 'tools'));
   return tokens;
 }
 
@@ -39,4 +42,17 @@ export function estimateTextTokens(text: string): number {
 function estimatePartTokens(part: ContentPart): number {
   if (typeof part.text === 'string') return estimateTextTokens(part.text);
   return part.type === 'image_url' ? TOKENS_PER_IMAGE : 0;
+}
+
+/** JSON.parse takes deeper nesting than JSON.stringify. */
+function jsonOf(value: unknown, path: string): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new GatewrightError('GW_REQUEST_DEPTH', `${path} is nested too deeply.`, {
+      path,
+      fix: 'Send a flatter body.',
+      cause,
+    });
+  }
 }

@@ -47,7 +47,12 @@ export function openai(options: OpenaiOptions): ConnectProvider {
   for (const name of Object.keys(options)) {
     // The value is a key by all appearances: it must not stand in the message.
     if (name !== 'apiKeyEnv' && /key|token|secret|passw|authorization/i.test(name))
-      throw new OptionError(name, 'left out', undefined, 'Put the key into the environment and name the variable with apiKeyEnv.');
+      throw new OptionError(
+        name,
+        'left out',
+        undefined,
+        'Put the key into the environment and name the variable with apiKeyEnv.',
+      );
   }
   onlyOptions(options, ['baseUrl', 'model', 'apiKeyEnv', 'params', 'streamUsage', 'maxAnswerBytes']);
   const url = endpoint(options.baseUrl);

@@ -27,9 +27,10 @@ import {
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve as absolute, join } from 'node:path';
 import {
   CHAIN_START,
   type ChainFault,
@@ -65,6 +66,8 @@ export const sha256: Digest = (text) => hash('sha256', text, 'hex');
 const INDEXED_TRACES = 50_000;
 const SYNC_EVERY_MS = 1_000;
 const RETRY_WRITE_MS = 1_000;
+/** A write that takes this long was waiting for the disk. */
+const SLOW_WRITE_MS = 5;
 
 interface Place {
   readonly segment: number;
@@ -141,6 +144,7 @@ export function journal(options: JournalOptions): TraceStore {
   let file: FileHandle | undefined;
   let idle = Promise.withResolvers<void>();
   idle.resolve();
+  let slowUntilMs = 0;
   let waitingBodies: { id: string; place: Place } | undefined;
 
   for (const { kind, body, place } of tail.records) {
@@ -148,7 +152,9 @@ export function journal(options: JournalOptions): TraceStore {
   }
 
   const syncTimer = setInterval(() => {
-    if (!isDirty || file === undefined || isWriting) return;
+    if (file === undefined || isWriting) return;
+    void noticeRemoval(file);
+    if (!isDirty) return;
     isDirty = false;
     file.datasync().catch(() => {
       isDirty = true;
@@ -166,7 +172,8 @@ export function journal(options: JournalOptions): TraceStore {
         else enqueue({ kind: 'bodies', id: trace.id, json });
       }
       enqueue({ kind: 'trace', id: trace.id, json: JSON.stringify(trace), resolve });
-      return promise;
+      // While the disk fails nobody waits for it: a try a second says when it is back.
+      return failing === undefined ? promise : Promise.resolve();
     },
     addFeedback(feedback) {
       if (isClosed) return Promise.reject(writeError('the store is closed'));
@@ -184,14 +191,17 @@ export function journal(options: JournalOptions): TraceStore {
       return { trace, bodies, feedback: [...entry.feedback] };
     },
     async list({ limit, before }) {
-      const ids = [...index.keys()].reverse();
-      const start = before === undefined ? 0 : ids.indexOf(before) + 1;
-      const isBeyondIndex = before !== undefined && start === 0;
-      const places = isBeyondIndex ? [] : ids.slice(start, start + limit).map((id) => index.get(id)!.trace);
+      // By place, not by id: requests end in another order than they began, and a page must neither repeat nor skip.
+      const end = before === undefined ? undefined : (index.get(before)?.trace ?? (await placeOf(directory, before)));
+      if (before !== undefined && end === undefined) return [];
+      const places = [...index.values()]
+        .reverse()
+        .map(({ trace }) => trace)
+        .filter((place) => isBefore(place, end))
+        .slice(0, limit);
       const traces = await readRecords(directory, places);
-      if (traces.length >= limit) return traces;
-      const oldest = traces.at(-1)?.id ?? before;
-      return [...traces, ...(await olderTraces(directory, limit - traces.length, oldest))];
+      if (places.length === limit) return traces;
+      return [...traces, ...(await olderTraces(directory, limit - places.length, places.at(-1) ?? end))];
     },
     stats: () => ({
       traces: traceCount,
@@ -258,7 +268,7 @@ export function journal(options: JournalOptions): TraceStore {
       lines.push(sealed.line);
     }
     const block = Buffer.from(`${lines.join('\n')}\n`);
-    const { bytesWritten } = await file!.write(block, 0, block.length, offset);
+    const bytesWritten = await writeBlock(file!, block);
     if (bytesWritten !== block.length) throw new Error(`only ${bytesWritten} of ${block.length} bytes were written`);
     isDirty = true;
     if (batch.some(({ kind }) => kind === 'feedback')) {
@@ -273,6 +283,15 @@ export function journal(options: JournalOptions): TraceStore {
       remember(record.kind, record.kind === 'feedback' ? record.feedback : { id: record.id }, places[i]!);
       record.resolve?.();
     });
+  }
+
+  /** A write into the page cache takes less time than handing it to a thread; when the disk is behind, threads wait instead. */
+  function writeBlock(to: FileHandle, block: Buffer): number | Promise<number> {
+    const startMs = performance.now();
+    if (startMs < slowUntilMs) return to.write(block, 0, block.length, offset).then(({ bytesWritten }) => bytesWritten);
+    const bytesWritten = writeSync(to.fd, block, 0, block.length, offset);
+    if (performance.now() - startMs > SLOW_WRITE_MS) slowUntilMs = performance.now() + SYNC_EVERY_MS;
+    return bytesWritten;
   }
 
   function giveUp(batch: readonly Pending[]): void {
@@ -290,22 +309,34 @@ export function journal(options: JournalOptions): TraceStore {
     try {
       await file?.truncate(offset);
     } catch {
-      // The next write says what is wrong.
+      // The next write opens it again, and says what is wrong if it cannot.
+      await file?.close().catch(() => {});
+      file = undefined;
     }
   }
 
+  /** A file whose folder was removed takes every write and keeps none. */
+  async function noticeRemoval(current: FileHandle): Promise<void> {
+    const links = await current.stat().then(
+      ({ nlink }) => nlink,
+      () => 1,
+    );
+    if (links > 0 || file !== current || isWriting) return;
+    failing = `${segmentName(segment)} was removed`;
+    file = undefined;
+    await current.close().catch(() => {});
+  }
+
   async function nextSegment(): Promise<void> {
-    if (file !== undefined) {
-      await file.datasync();
-      await file.close();
-      file = undefined;
-    }
-    if (offset >= segmentBytes || segment === 0 || !existsSync(segmentPath(directory, segment))) {
-      segment++;
-      offset = 0;
-    }
-    const opened = await open(segmentPath(directory, segment), offset === 0 ? 'w' : 'r+');
-    if (offset === 0) {
+    const full = file;
+    file = undefined;
+    await full?.datasync().catch(() => {});
+    await full?.close().catch(() => {});
+    const isNew = offset >= segmentBytes || segment === 0 || !existsSync(segmentPath(directory, segment));
+    // Taken only once its first line is written: a try that fails leaves no gap in the numbers.
+    const number = isNew ? segment + 1 : segment;
+    const opened = await open(segmentPath(directory, number), isNew ? 'w' : 'r+');
+    if (isNew) {
       const sealed = sealLine(
         sha256,
         head,
@@ -313,24 +344,32 @@ export function journal(options: JournalOptions): TraceStore {
         'segment',
         JSON.stringify({
           version: 1,
-          segment,
+          segment: number,
           startedAtMs: now(),
           ...(tail.damage === undefined ? {} : { after: tail.damage }),
         }),
       );
       const block = Buffer.from(`${sealed.line}\n`);
       try {
-        await opened.write(block, 0, block.length, 0);
+        const { bytesWritten } = await opened.write(block, 0, block.length, 0);
+        if (bytesWritten !== block.length)
+          throw new Error(`only ${bytesWritten} of ${block.length} bytes were written`);
       } catch (error) {
-        segment--;
-        offset = segmentBytes;
-        await opened.close();
+        await opened.close().catch(() => {});
         throw error;
       }
+      segment = number;
       head = sealed.hash;
       seq++;
       offset = block.length;
       totalBytes += block.length;
+    } else {
+      try {
+        await opened.truncate(offset);
+      } catch (error) {
+        await opened.close().catch(() => {});
+        throw error;
+      }
     }
     file = opened;
     await deleteOldest();
@@ -511,6 +550,7 @@ function recover(directory: string): Tail {
   if (records.length === 0 && damage === undefined)
     return { head, seq, segment: newest - 1, offset: Number.MAX_SAFE_INTEGER, totalBytes, records, damage };
   // A damaged segment is evidence: it is left as it is, and a new one says so.
+  if (records.length === 0) ({ head, seq } = endOf(directory, numbers.slice(0, -1)));
   return {
     head,
     seq,
@@ -520,6 +560,18 @@ function recover(directory: string): Tail {
     records,
     damage,
   };
+}
+
+/** The newest record of these segments that can be read. */
+function endOf(directory: string, numbers: readonly number[]): { head: string; seq: number } {
+  for (const number of numbers.toReversed()) {
+    const verifier = chainVerifier(sha256, undefined);
+    const last = splitLines(readFileSync(segmentPath(directory, number)))
+      .map(({ text }) => verifier.check(text).record)
+      .findLast((record) => record !== undefined);
+    if (last !== undefined) return { head: last.hash, seq: last.seq };
+  }
+  return { head: CHAIN_START, seq: 0 };
 }
 
 /** What the index needs of a body. */
@@ -548,24 +600,52 @@ async function findInSegments(directory: string, id: string): Promise<StoredTrac
   return trace === undefined ? undefined : { trace, bodies, feedback };
 }
 
-/** Pages backwards through the segments. Ids sort by time, so `before` needs no index. */
-async function olderTraces(directory: string, limit: number, before: string | undefined): Promise<DecisionTrace[]> {
+/** Pages backwards through the segments, from what was written just before `end`. */
+async function olderTraces(directory: string, limit: number, end: Place | undefined): Promise<DecisionTrace[]> {
   const found: DecisionTrace[] = [];
   for (const number of segmentNumbers(directory).reverse()) {
-    const content = await readFile(segmentPath(directory, number)).catch(() => Buffer.alloc(0));
-    const traces = splitLines(content)
-      .filter(({ text, isWhole }) => isWhole && text.includes('"kind":"trace"'))
-      .flatMap(({ text }) => {
-        const record = parseLine(text);
-        return record?.kind === 'trace' ? [record.body as DecisionTrace] : [];
-      });
-    for (const trace of traces.reverse()) {
-      if (before !== undefined && trace.id >= before) continue;
+    if (end !== undefined && number > end.segment) continue;
+    for (const { trace, place } of (await tracesOf(directory, number)).reverse()) {
+      if (!isBefore(place, end)) continue;
       found.push(trace);
       if (found.length === limit) return found;
     }
   }
   return found;
+}
+
+/** Where a trace stands that the index does not hold any more. */
+async function placeOf(directory: string, id: string): Promise<Place | undefined> {
+  for (const number of segmentNumbers(directory).reverse()) {
+    const found = (await tracesOf(directory, number, JSON.stringify(id))).find(({ trace }) => trace.id === id);
+    if (found !== undefined) return found.place;
+  }
+  return undefined;
+}
+
+/** The traces of a segment in the order they were written; of those, the ones whose line holds `needle`. */
+async function tracesOf(
+  directory: string,
+  segment: number,
+  needle = '"kind":"trace"',
+): Promise<{ trace: DecisionTrace; place: Place }[]> {
+  const content = await readFile(segmentPath(directory, segment)).catch(() => Buffer.alloc(0));
+  if (!content.includes(needle)) return [];
+  const traces: { trace: DecisionTrace; place: Place }[] = [];
+  let offset = 0;
+  for (const { text, isWhole, length } of splitLines(content)) {
+    const record = isWhole && text.includes(needle) ? parseLine(text) : undefined;
+    if (record?.kind === 'trace')
+      traces.push({ trace: record.body as DecisionTrace, place: { segment, offset, length } });
+    offset += length;
+  }
+  return traces;
+}
+
+/** Whether a record was written before another one; true if there is no other. */
+function isBefore(place: Place, end: Place | undefined): boolean {
+  if (end === undefined) return true;
+  return place.segment === end.segment ? place.offset < end.offset : place.segment < end.segment;
 }
 
 async function readRecord(directory: string, place: Place): Promise<unknown> {
@@ -647,9 +727,15 @@ function segmentPath(directory: string, number: number): string {
   return join(directory, segmentName(number));
 }
 
+/**
+ * Folders that this process has open. A lock with this process's own number that is not among them was left by a
+ * namesake: in a container every start has number 1.
+ */
+const held = new Set<string>();
+
 /** One process at a time: two would break each other's chain. A lock whose process is gone is taken over. */
 function lock(directory: string): () => void {
-  const path = join(directory, 'lock');
+  const path = absolute(directory, 'lock');
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (let attempt = 0; ; attempt++) {
@@ -658,11 +744,15 @@ function lock(directory: string): () => void {
         writeFileSync(handle, String(process.pid));
         fsyncSync(handle);
         closeSync(handle);
-        return () => rmSync(path, { force: true });
+        held.add(path);
+        return () => {
+          held.delete(path);
+          rmSync(path, { force: true });
+        };
       } catch (error) {
         if ((error as { code?: string }).code !== 'EEXIST' || attempt > 2) throw error;
         const owner = Number(readFileSync(path, 'utf8'));
-        if (isAlive(owner)) {
+        if (owner === process.pid ? held.has(path) : isAlive(owner)) {
           throw new GatewrightError('GW_STORE_LOCKED', `Process ${owner} has the journal in ${directory} open.`, {
             fix: 'Stop that gateway, or give this one another storage.directory.',
           });

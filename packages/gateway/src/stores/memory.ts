@@ -16,11 +16,15 @@ export function memory(options: { /** How many traces to keep. Default 10000. */
       traces.get(feedback.trace)?.feedback.push(feedback);
       feedbackCount++;
     },
-    find: async (id) => traces.get(id),
+    async find(id) {
+      const stored = traces.get(id);
+      return stored === undefined ? undefined : { ...stored, feedback: [...stored.feedback] };
+    },
     async list({ limit, before }) {
       const newestFirst = [...traces.values()].reverse().map(({ trace }) => trace);
-      const start = before === undefined ? 0 : newestFirst.findIndex(({ id }) => id === before) + 1;
-      return newestFirst.slice(start, start + limit);
+      if (before === undefined) return newestFirst.slice(0, limit);
+      const place = newestFirst.findIndex(({ id }) => id === before);
+      return place < 0 ? [] : newestFirst.slice(place + 1, place + 1 + limit);
     },
     stats: () => ({
       traces: traces.size,

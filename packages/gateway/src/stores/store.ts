@@ -59,7 +59,10 @@ export interface TraceStore {
   addFeedback(feedback: Feedback): Promise<void>;
   /** A trace by id, or undefined. */
   find(id: string): Promise<StoredTrace | undefined>;
-  /** The newest traces, newest first, older than `before` (an id) if given. `limit` is 1..1000. */
+  /**
+   * The newest traces, the one kept last first; after `before` (an id) those that were kept before it. An id that is not
+   * kept (any more) lists nothing. `limit` is 1..1000.
+   */
   list(options: { limit: number; before?: string }): Promise<DecisionTrace[]>;
   stats(): StoreStats;
   /** Writes what is waiting and closes the files. */
