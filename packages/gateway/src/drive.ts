@@ -38,7 +38,10 @@ export interface DriveOptions {
   readonly delivery?: Delivery;
   /** Keep the text of the answer for the bodies. */
   readonly keepText: boolean;
+  /** Milliseconds that never step back, for durations. */
   readonly now: () => number;
+  /** Milliseconds since 1970, for when an expert may be asked again. */
+  readonly wallNow: () => number;
 }
 
 /** How it went. */
@@ -352,7 +355,7 @@ export function drive(options: DriveOptions): Drive {
         costUsd: call.costUsd,
       });
     else if (state === 'cancelled') callCancelled(call.expert, call.costUsd);
-    else callFailed(call.expert, call.failure!, call.costUsd, nowMs);
+    else callFailed(call.expert, call.failure!, call.costUsd, options.wallNow());
     if (state !== 'ok' && !call.isReleased) call.held = [];
   }
 

@@ -117,6 +117,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         delivery,
         keepText: used.config.storage.bodies,
         now: performance.now.bind(performance),
+        wallNow: now,
       });
       const startedMs = performance.now();
       const finish = async (): Promise<{ result: DriveResult; trace: DecisionTrace }> => {

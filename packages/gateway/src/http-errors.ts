@@ -13,6 +13,7 @@ export interface HttpError {
 }
 
 const STATUS: Readonly<Record<string, number>> = {
+  GW_NO_CANDIDATE: 400,
   GW_AUTH: 401,
   GW_HOST: 403,
   GW_NOT_FOUND: 404,
@@ -26,7 +27,7 @@ const STATUS: Readonly<Record<string, number>> = {
   GW_REQUEST_TIMEOUT: 408,
   GW_CANCELLED: 499,
   GW_STORE_WRITE: 503,
-  GW_DRAINING: 503,
+  GW_TOO_MANY_WATCHERS: 503,
   GW_UPSTREAM_AUTH: 502,
   GW_UPSTREAM_CONNECT: 502,
   GW_UPSTREAM_RESET: 502,
@@ -54,12 +55,11 @@ export function toHttpError(error: unknown, traceId?: string): HttpError {
         cause: error,
       });
   const failure = error instanceof ProviderFailure ? error : undefined;
-  const status = failure?.code === 'GW_UPSTREAM_REJECTED' ? (failure.status ?? 400) : (STATUS[known.code] ?? 400);
-  // The expert's own words about a request that it rejects are what the caller needs to mend it.
+  const status = failure?.code === 'GW_UPSTREAM_REJECTED' ? (failure.status ?? 400) : statusOf(known.code);
   const relayed = failure?.code === 'GW_UPSTREAM_REJECTED' ? failure.upstream : undefined;
   const body = JSON.stringify({
     error: {
-      message: redact(typeof relayed?.['message'] === 'string' ? relayed['message'] : `${known.message} ${known.fix}`),
+      message: redact(messageOf(known, failure)),
       type: relayed?.['type'] ?? typeOf(status),
       param: relayed?.['param'] ?? known.path ?? null,
       code: relayed?.['code'] ?? known.code,
@@ -79,6 +79,11 @@ export function toHttpError(error: unknown, traceId?: string): HttpError {
   return { status, headers, body, code: known.code };
 }
 
+/** What is wrong with the request says so in its code; anything else that is not listed is ours to mend. */
+function statusOf(code: string): number {
+  return STATUS[code] ?? (code.startsWith('GW_REQUEST_') ? 400 : 500);
+}
+
 /** What helps a program: the known names, the nearest one, the removals. */
 function publicFacts(error: GatewrightError): Record<string, unknown> {
   const { known, nearest, removed } = error.facts;
@@ -87,6 +92,16 @@ function publicFacts(error: GatewrightError): Record<string, unknown> {
     ...(nearest === undefined ? {} : { nearest }),
     ...(removed === undefined ? {} : { removed }),
   };
+}
+
+/**
+ * The expert's own words about a request that it rejects are what the caller needs to mend it; about its own troubles they
+ * stand beside ours.
+ */
+function messageOf(error: GatewrightError, failure: ProviderFailure | undefined): string {
+  const said = failure?.upstream?.['message'];
+  if (typeof said !== 'string') return `${error.message} ${error.fix}`;
+  return failure!.code === 'GW_UPSTREAM_REJECTED' ? said : `${error.message} It says: ${said} ${error.fix}`;
 }
 
 function typeOf(status: number): string {

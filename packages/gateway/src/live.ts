@@ -1,12 +1,13 @@
 /** What happens now, for everybody who watches: the page's event stream. */
 import type { ServerResponse } from 'node:http';
+import { GatewrightError } from '@gatewright/kernel';
 
 /** Sends events to watchers. Costs nothing while nobody watches. */
 export interface LiveFeed {
   readonly watchers: number;
   /** @param event any JSON value */
   publish(name: string, event: unknown): void;
-  /** Makes a response a watcher until it closes. */
+  /** Makes a response a watcher until it closes. @throws {GatewrightError} `GW_TOO_MANY_WATCHERS` */
   watch(response: ServerResponse): void;
   close(): void;
 }
@@ -35,8 +36,9 @@ export function liveFeed(): LiveFeed {
     },
     watch(response) {
       if (watchers.size >= MOST_WATCHERS) {
-        response.writeHead(503, { 'content-type': 'text/plain' }).end('Too many watchers.\n');
-        return;
+        throw new GatewrightError('GW_TOO_MANY_WATCHERS', `${MOST_WATCHERS} clients watch already.`, {
+          fix: 'Close a page that watches this gateway.',
+        });
       }
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
       response.write(': watching\n\n');

@@ -23,6 +23,11 @@ export interface PriceBook {
 const PERIOD_MS = 1_000;
 /** After a pause this many empty updates stand for all: prices have decayed by then. */
 const MOST_UPDATES = 60;
+/**
+ * Requests and cents come in lumps: one call a minute is far over a second's share of it and then far under. Their rates
+ * are means over about this many periods, so that a price follows the trend.
+ */
+const SMOOTHED_PERIODS = 30;
 
 /**
  * A price book over the experts of one configuration.
@@ -43,6 +48,7 @@ export function priceBook(experts: readonly LiveExpert[], config: Config['prices
   const isAnyLimited = [...loadCapacity, ...rateCapacity, ...spendCapacity].some((capacity) => capacity < Infinity);
   const used = new Float64Array(experts.length);
   const spent = new Float64Array(1);
+  const started = new Float64Array(experts.length);
   let bookedUsd = totalCost(experts);
   let updatedMs = startMs;
 
@@ -65,9 +71,10 @@ export function priceBook(experts: readonly LiveExpert[], config: Config['prices
         for (let i = 0; i < experts.length; i++)
           used[i] = period === 0 ? Math.max(experts[i]!.peakInFlight, experts[i]!.inFlight) : experts[i]!.inFlight;
         updatePrices(load, used, loadCapacity, rule);
-        for (let i = 0; i < experts.length; i++) used[i] = experts[i]!.startedSinceUpdate / periods;
-        updatePrices(rate, used, rateCapacity, rule);
-        spent[0] = (totalCost(experts) - bookedUsd) / periods;
+        for (let i = 0; i < experts.length; i++)
+          started[i]! += (experts[i]!.startedSinceUpdate / periods - started[i]!) / SMOOTHED_PERIODS;
+        updatePrices(rate, started, rateCapacity, rule);
+        spent[0]! += ((totalCost(experts) - bookedUsd) / periods - spent[0]!) / SMOOTHED_PERIODS;
         updatePrices(spend, spent, spendCapacity, rule);
       }
       bookedUsd = totalCost(experts);

@@ -12,7 +12,7 @@ const SETTLE_MS = 100;
 /**
  * Watches a configuration file.
  *
- * What listens (`server`) and where the journal lies (`storage.directory`) stay as they were until a restart; the log says so.
+ * Where it listens, who may talk to it and where the journal lies stay as they were until a restart; the log says so.
  *
  * @param adapt puts in what the command line overrides
  * @returns stops watching
@@ -39,8 +39,8 @@ export function watchConfig(
       gateway.configFault = undefined;
       gateway.metrics.reload('applied');
       gateway.live.publish('config', { status: 'applied', hash: config.hash });
-      const needsRestart = (['server', 'storage'] as const).filter(
-        (part) => JSON.stringify(before[part]) !== JSON.stringify(config[part]),
+      const needsRestart = RESTART_ONLY.filter((setting) => setting.of(before) !== setting.of(config)).map(
+        ({ path }) => path,
       );
       log(
         'info',
@@ -68,6 +68,16 @@ export function watchConfig(
     watcher.close();
   };
 }
+
+/** What is read once, when the gateway starts. */
+const RESTART_ONLY: readonly { path: string; of: (config: Config) => unknown }[] = [
+  { path: 'server.host', of: ({ server }) => server.host },
+  { path: 'server.port', of: ({ server }) => server.port },
+  { path: 'server.apiKeyEnv', of: ({ server }) => server.apiKeyEnv },
+  { path: 'server.maxConnections', of: ({ server }) => server.maxConnections },
+  { path: 'storage.directory', of: ({ storage }) => storage.directory },
+  { path: 'storage.keepBytes', of: ({ storage }) => storage.keepBytes },
+];
 
 function readText(path: string): string | undefined {
   try {

@@ -84,7 +84,8 @@ export async function serve(
           fix: `Known: ${[...routes.keys()].join(', ')}.`,
         });
       const handler =
-        route.methods[request.method ?? ''] ?? (request.method === 'HEAD' ? route.methods['GET'] : undefined);
+        route.methods[request.method ?? ''] ??
+        (request.method === 'HEAD' && path !== '/v1/live' ? route.methods['GET'] : undefined);
       if (handler === undefined)
         throw new GatewrightError('GW_METHOD', `${path} does not take ${request.method}.`, {
           fix: `Use ${Object.keys(route.methods).join(' or ')}.`,

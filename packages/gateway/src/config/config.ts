@@ -6,6 +6,7 @@ import {
   GatewrightError,
   isGatewrightError,
   nearestName,
+  type Policy,
   policies,
   priceRule,
   type Spec,
@@ -13,6 +14,7 @@ import {
 import { Compile } from 'typebox/compile';
 import { isMap, LineCounter, parseDocument } from 'yaml';
 import * as providers from '../providers/index.ts';
+import { redact } from '../redact.ts';
 import { type Capability, type ConfigFile, ConfigSchema, type ExpertConfig, type ModeConfig } from './schema.ts';
 
 /** How long a call may take, milliseconds. */
@@ -197,6 +199,14 @@ function schemaIssues(
           );
           continue;
         }
+        if (known.length === 0) {
+          add(
+            [...keys, name],
+            `"${name}" cannot be a name here.`,
+            'Use small letters, digits and "-", a letter first.',
+          );
+          continue;
+        }
         const near = nearestName(name, known);
         add(
           [...keys, name],
@@ -262,27 +272,8 @@ function referenceIssues(
         fix: suggestion(id, [...ids], 'Declare it under experts.'),
       });
     });
-    for (const [id, place] of expertsNamedBy(mode.policy as Spec)) {
-      if (ids.has(id)) continue;
-      issues.push({
-        path: `modes.${name}.policy.${place}`,
-        line: lineOf(['modes', name, 'policy', place.split('.')[0]!]),
-        message: `There is no expert "${id}".`,
-        fix: suggestion(id, [...ids], 'Declare it under experts.'),
-      });
-    }
   }
   return issues;
-}
-
-/** The ids that a policy's options name: `order: [id]` and `weights: {id: number}` of `weighted`. */
-function expertsNamedBy(policy: Spec): [string, string][] {
-  if (policy.use === 'static' && Array.isArray(policy['order']))
-    return policy['order'].map((id, index) => [String(id), `order[${index}]`]);
-  if (policy.use === 'weighted' && policy['weights'] !== null && typeof policy['weights'] === 'object') {
-    return Object.keys(policy['weights']).map((id) => [id, `weights.${id}`]);
-  }
-  return [];
 }
 
 /** Builds every plug-in once, so that a wrong option is found now and not by the first request. */
@@ -291,16 +282,34 @@ function pluginIssues(
   lineOf: (keys: readonly (string | number)[]) => number | undefined,
 ): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
+  const ids = file.experts.map(({ id }) => id);
   const attempt = (keys: readonly (string | number)[], build: () => unknown): void => {
     try {
       build();
     } catch (error) {
       if (!isGatewrightError(error)) throw error;
-      issues.push({ path: error.path ?? showPath(keys), line: lineOf(keys), message: error.message, fix: error.fix });
+      // A value that the message repeats may be a key in the wrong place.
+      issues.push({
+        path: error.path ?? showPath(keys),
+        line: lineOf(keys),
+        message: redact(error.message),
+        fix: error.fix,
+      });
     }
   };
   for (const [name, mode] of Object.entries(file.modes ?? {})) {
-    attempt(['modes', name, 'policy'], () => create('policy', policies, mode.policy as Spec, `modes.${name}.policy`));
+    attempt(['modes', name, 'policy'], () => {
+      const { expertsNamed = {} } = create<Policy>('policy', policies, mode.policy as Spec, `modes.${name}.policy`);
+      for (const [place, id] of Object.entries(expertsNamed)) {
+        if (ids.includes(id)) continue;
+        issues.push({
+          path: `modes.${name}.policy.${place}`,
+          line: lineOf(['modes', name, 'policy', place.split(/[.[]/)[0]!]),
+          message: `There is no expert "${id}".`,
+          fix: suggestion(id, ids, 'Declare it under experts.'),
+        });
+      }
+    });
     attempt(['modes', name, 'composition'], () =>
       create('composition', compositions, mode.composition as Spec, `modes.${name}.composition`),
     );

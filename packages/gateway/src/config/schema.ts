@@ -196,12 +196,13 @@ export const ConfigSchema = Type.Object(
           },
           closed,
         ),
-        { description: 'Kinds of requests that experts may be differently good at.' },
+        { ...closed, description: 'Kinds of requests that experts may be differently good at.' },
       ),
     ),
     experts: Type.Array(Expert, { minItems: 1, description: 'The pool.' }),
     modes: Type.Optional(
       Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Mode, {
+        ...closed,
         description: 'Modes by name; a client asks for `gw/<name>`. Default: auto and cascade.',
       }),
     ),

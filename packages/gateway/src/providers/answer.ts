@@ -30,11 +30,14 @@ const PIECE_CHARACTERS = 4;
  */
 export function answerCall(call: ProviderCall, sink: AnswerSink, compute: () => Promise<Answer>): RunningCall {
   let cancel!: () => void;
+  let isCancelled = false;
   const cancelled = new Promise<never>((_, reject) => {
-    cancel = () =>
+    cancel = () => {
+      isCancelled = true;
       reject(
         new ProviderFailure('GW_CANCELLED', 'The call was cancelled.', { fix: 'Nothing to do.', elsewhere: false }),
       );
+    };
   });
   cancelled.catch(() => {});
   const run = async (): Promise<ProviderAnswer> => {
@@ -52,6 +55,8 @@ export function answerCall(call: ProviderCall, sink: AnswerSink, compute: () => 
     for (const chunk of chunksOf(answer, usage, call)) {
       const ready = sink.onChunk(JSON.stringify(chunk), chunk);
       if (ready !== undefined) await Promise.race([ready, cancelled]);
+      // A receiver that was ready wins the race against a cancel.
+      if (isCancelled) await cancelled;
     }
     return { usage, ...cost };
   };

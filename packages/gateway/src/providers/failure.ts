@@ -23,7 +23,7 @@ export interface FailureDetails {
  * `GW_UPSTREAM_AUTH`, `GW_UPSTREAM_REJECTED` (400, 413, 422: the request is at fault), `GW_UPSTREAM_CONNECT`,
  * `GW_UPSTREAM_RESET`, `GW_UPSTREAM_TIMEOUT`, `GW_UPSTREAM_MALFORMED`, `GW_UPSTREAM_TOO_LARGE`,
  * `GW_UPSTREAM_TRUNCATED` (a stream that ended without a finish), `GW_UPSTREAM_ERROR_EVENT`, `GW_REPLAY_MISS`,
- * `GW_SANDBOX_UNSOLVED`, `GW_CANCELLED`.
+ * `GW_CANCELLED`.
  */
 export class ProviderFailure extends GatewrightError {
   readonly elsewhere: boolean;

@@ -70,6 +70,15 @@ export function openai(options: OpenaiOptions): ConnectProvider {
   }
   if (params === null || typeof params !== 'object' || Array.isArray(params))
     throw new OptionError('params', 'a map of body fields', params, 'For example { temperature: 0 }.');
+  for (const name of Object.keys(params)) {
+    if (/api[-_]?key|authorization|secret|passw/i.test(name))
+      throw new OptionError(
+        `params.${name}`,
+        'left out',
+        undefined,
+        'Put the key into the environment and name the variable with apiKeyEnv.',
+      );
+  }
   if (typeof streamUsage !== 'boolean')
     throw new OptionError('streamUsage', 'true or false', streamUsage, 'Leave it out for true.');
   const maxAnswerBytes = numberOption(
@@ -329,7 +338,8 @@ function streamReader(
         } else unfinished.add(choice.index);
       }
       if (parsed.usage != null) usage = parsed.usage;
-      const ready = sink.onChunk(data, parsed);
+      // Data in several lines is joined by the parser; one line is what we can pass on.
+      const ready = sink.onChunk(data.includes('\n') ? JSON.stringify(parsed) : data, parsed);
       if (ready !== undefined) wait = ready;
     },
   });
@@ -397,30 +407,32 @@ function statusFailure(
   secrets: readonly string[],
 ): ProviderFailure {
   const upstream = upstreamError(body, secrets);
-  const said = upstream === undefined ? '' : `: ${upstream['message']}`;
+  // The expert's own words may quote the prompt: they go to the client (http-errors.ts), never into traces or logs.
+  const said =
+    upstream?.['code'] == null && upstream?.['type'] == null ? '' : `: ${upstream['code'] ?? upstream['type']}`;
   const shared = { status, ...(upstream === undefined ? {} : { upstream }), ...retryAfterOf(retryAfter) };
   if (status === 400 || status === 413 || status === 422) {
-    return new ProviderFailure('GW_UPSTREAM_REJECTED', `The expert rejects the request (${status})${said}`, {
+    return new ProviderFailure('GW_UPSTREAM_REJECTED', `The expert rejects the request (${status})${said}.`, {
       ...shared,
       fix: 'Correct the request.',
       elsewhere: false,
     });
   }
   if (status === 401 || status === 403) {
-    return new ProviderFailure('GW_UPSTREAM_AUTH', `The expert does not accept the gateway's key (${status})${said}`, {
+    return new ProviderFailure('GW_UPSTREAM_AUTH', `The expert does not accept the gateway's key (${status})${said}.`, {
       ...shared,
       fix: 'Check the environment variable that apiKeyEnv of this expert names.',
       elsewhere: true,
     });
   }
   if (status === 429) {
-    return new ProviderFailure('GW_UPSTREAM_RATE_LIMIT', `The expert's rate limit is reached (429)${said}`, {
+    return new ProviderFailure('GW_UPSTREAM_RATE_LIMIT', `The expert's rate limit is reached (429)${said}.`, {
       ...shared,
       fix: 'Wait, or add an expert.',
       elsewhere: true,
     });
   }
-  return new ProviderFailure('GW_UPSTREAM_STATUS', `The expert answered with status ${status}${said}`, {
+  return new ProviderFailure('GW_UPSTREAM_STATUS', `The expert answered with status ${status}${said}.`, {
     ...shared,
     fix: status === 404 ? 'Check baseUrl and model of this expert.' : 'See the logs of the expert.',
     elsewhere: true,
@@ -456,7 +468,7 @@ function errorEvent(error: unknown, secrets: readonly string[]): ProviderFailure
   const isRejected = upstream['type'] === 'invalid_request_error';
   return new ProviderFailure(
     'GW_UPSTREAM_ERROR_EVENT',
-    `The expert sent an error in its stream: ${upstream['message']}`,
+    `The expert sent an error in its stream${upstream['code'] == null && upstream['type'] == null ? '' : `: ${upstream['code'] ?? upstream['type']}`}.`,
     {
       fix: isRejected ? 'Correct the request.' : 'See the logs of the expert.',
       elsewhere: !isRejected,

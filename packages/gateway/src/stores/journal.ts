@@ -145,6 +145,7 @@ export function journal(options: JournalOptions): TraceStore {
   let idle = Promise.withResolvers<void>();
   idle.resolve();
   let slowUntilMs = 0;
+  let { damage } = tail;
   let waitingBodies: { id: string; place: Place } | undefined;
 
   for (const { kind, body, place } of tail.records) {
@@ -335,7 +336,7 @@ export function journal(options: JournalOptions): TraceStore {
     const isNew = offset >= segmentBytes || segment === 0 || !existsSync(segmentPath(directory, segment));
     // Taken only once its first line is written: a try that fails leaves no gap in the numbers.
     const number = isNew ? segment + 1 : segment;
-    const opened = await open(segmentPath(directory, number), isNew ? 'w' : 'r+');
+    const opened = await open(segmentPath(directory, number), isNew ? 'w' : 'r+', 0o600);
     if (isNew) {
       const sealed = sealLine(
         sha256,
@@ -346,7 +347,7 @@ export function journal(options: JournalOptions): TraceStore {
           version: 1,
           segment: number,
           startedAtMs: now(),
-          ...(tail.damage === undefined ? {} : { after: tail.damage }),
+          ...(damage === undefined ? {} : { after: damage }),
         }),
       );
       const block = Buffer.from(`${sealed.line}\n`);
@@ -359,6 +360,7 @@ export function journal(options: JournalOptions): TraceStore {
         throw error;
       }
       segment = number;
+      damage = undefined;
       head = sealed.hash;
       seq++;
       offset = block.length;

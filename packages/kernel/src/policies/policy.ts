@@ -39,6 +39,8 @@ export interface Selection {
 
 /** Decides the order in which candidates are tried. A composition decides how the order is walked. */
 export interface Policy {
+  /** Experts that its options name, for a configuration to check that they exist: option path -> expert id. */
+  readonly expertsNamed?: Readonly<Record<string, string>>;
   /** @param candidates at least one; not mutated */
   select(candidates: readonly Candidate[], context: PolicyContext): Selection;
 }

@@ -20,6 +20,7 @@ export function staticOrder(
   }
   const place = new Map(order.map((expert, index) => [expert, index]));
   return {
+    expertsNamed: Object.fromEntries(order.map((expert, index) => [`order[${index}]`, expert])),
     select(candidates) {
       requireCandidates(candidates);
       const ranked = candidates

@@ -39,6 +39,7 @@ export function weighted(options: {
   }
   const weightOf = new Map(Object.entries(weights));
   return {
+    expertsNamed: Object.fromEntries(Object.keys(weights).map((expert) => [`weights.${expert}`, expert])),
     select(candidates, context) {
       requireCandidates(candidates);
       const given = candidates.map(({ expert }) => weightOf.get(expert) ?? 0);
