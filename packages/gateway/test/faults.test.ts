@@ -296,6 +296,72 @@ describe('not a fault', { concurrency: 6 }, () => {
   });
 });
 
+describe('an expert that fails again and again', () => {
+  const ask = async ({ gate }: Bench): Promise<Awaited<ReturnType<typeof traceOf>>> => {
+    const response = await chat(gate.url, chatBody('gw/first'));
+    assert.equal(response.status, 200);
+    await response.text();
+    return traceOf(gate.gateway.store, response.headers.get('x-gw-trace'));
+  };
+  const stateOf = async ({ gate }: Bench): Promise<string> => {
+    const status = (await (await fetch(`${gate.url}/v1/status`)).json()) as { experts: { state: string }[] };
+    return status.experts[0]!.state;
+  };
+
+  test('is left alone after three failures, and the trace says why', async () => {
+    const started = await bench('status500');
+    try {
+      for (let n = 0; n < 3; n++) assert.equal((await ask(started)).calls.length, 2);
+      const trace = await ask(started);
+      assert.deepEqual([trace.calls.length, trace.result.expert], [1, 'good']);
+      assert.deepEqual(
+        trace.removed.map(({ expert, constraint }) => [expert, constraint]),
+        [['broken', 'cooldown']],
+      );
+      assert.equal(started.faulty!.requests.length, 3);
+      assert.equal(await stateOf(started), 'cooling');
+      assert.equal((await fetch(`${started.gate.url}/readyz`)).status, 200);
+    } finally {
+      await started.close();
+    }
+  });
+
+  test('is left alone at once for as long as its Retry-After says', async () => {
+    const started = await bench('rateLimited');
+    try {
+      await ask(started);
+      const trace = await ask(started);
+      assert.equal(trace.calls.length, 1);
+      const waitMs = Number(/another (\d+) ms after GW_UPSTREAM_RATE_LIMIT/.exec(trace.removed[0]!.detail)![1]);
+      assert.ok(waitMs > 5_000 && waitMs <= 7_000, `${waitMs}`);
+      assert.equal(await stateOf(started), 'cooling');
+    } finally {
+      await started.close();
+    }
+  });
+
+  test('is asked all the same where nobody else can answer', async () => {
+    const started = await bench('status500');
+    try {
+      for (let n = 0; n < 5; n++) assert.equal((await chat(started.gate.url, chatBody('gw/alone'))).status, 502);
+      assert.equal(started.faulty!.requests.length, 5);
+    } finally {
+      await started.close();
+    }
+  });
+
+  test('is never left alone for requests that are at fault themselves', async () => {
+    const started = await bench('status400');
+    try {
+      for (let n = 0; n < 5; n++) assert.equal((await chat(started.gate.url, chatBody('gw/first'))).status, 400);
+      assert.equal(started.faulty!.requests.length, 5);
+      assert.equal(await stateOf(started), 'up');
+    } finally {
+      await started.close();
+    }
+  });
+});
+
 describe('the key of an expert that echoes it', () => {
   for (const key of [SECRET, ODD_SECRET]) {
     test(`reaches no client, trace, log, metric or status (${key.length} characters)`, async () => {

@@ -76,7 +76,7 @@ export function pool(...experts: Record<string, unknown>[]): Record<string, unkn
     experts,
     modes: {
       first: { policy: { use: 'static' }, composition: { use: 'fallback' } },
-      alone: { policy: { use: 'static' }, composition: { use: 'single' } },
+      alone: { experts: [experts[0]!['id']], policy: { use: 'static' }, composition: { use: 'single' } },
     },
   };
 }

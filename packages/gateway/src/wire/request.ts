@@ -48,7 +48,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
   } catch (error) {
     throw new GatewrightError(
       'GW_REQUEST_JSON',
-      `The body is not JSON: ${bytes.length === 0 ? 'it is empty' : reason(error)}.`,
+      `The body is not JSON: ${bytes.length === 0 ? 'it is empty' : reason(error, bytes.toString('utf8').trimEnd().length)}.`,
       {
         fix: 'Send one JSON object, and check for a missing bracket or a stray comma.',
       },
@@ -119,13 +119,14 @@ function dotted(pointer: string): string {
 }
 
 /** V8 quotes the text around the fault; a body may hold what must not come back in an error. */
-function reason(error: unknown): string {
+function reason(error: unknown, length: number): string {
   const message = error instanceof Error ? error.message : String(error);
   const place = /at position (\d+)(?: \(line (\d+) column (\d+)\))?/.exec(message);
-  const what = message.startsWith('Unexpected end')
-    ? 'it ends too early'
-    : (/^(Bad control character|Bad escaped character|Unterminated string)/.exec(message)?.[1] ??
-      'unexpected character');
+  const what =
+    message.startsWith('Unexpected end') || Number(place?.[1]) >= length
+      ? 'it ends too early'
+      : (/^(Bad control character|Bad escaped character|Unterminated string)/.exec(message)?.[1] ??
+        'unexpected character');
   return place === null
     ? what
     : `${what} at position ${place[1]}${place[2] === undefined ? '' : ` (line ${place[2]}, column ${place[3]})`}`;
