@@ -280,7 +280,7 @@ interface SseWriter {
  * A stream is written at most once in this time. Tokens of today's models come slower than that and go out at once; a
  * burst, or a server of a thousand tokens a second, costs one write a millisecond instead of one a token.
  */
-const PACE_MS = 1;
+const PACE_MS = 4;
 
 /** Runs what is added once, together, after `PACE_MS`: one timer for all streams. */
 interface Pace {
