@@ -44,6 +44,7 @@ import {
   sealLine,
 } from '@gatewright/kernel';
 import type { Bodies, Feedback, StoredTrace, TraceStore } from './store.ts';
+import { isBefore, type Place, traceIndex } from './trace-index.ts';
 
 /** Options of `journal`. */
 export interface JournalOptions {
@@ -68,18 +69,6 @@ const SYNC_EVERY_MS = 1_000;
 const RETRY_WRITE_MS = 1_000;
 /** A write that takes this long was waiting for the disk. */
 const SLOW_WRITE_MS = 5;
-
-interface Place {
-  readonly segment: number;
-  readonly offset: number;
-  readonly length: number;
-}
-
-interface IndexEntry {
-  trace: Place;
-  bodies: Place | undefined;
-  feedback: Feedback[];
-}
 
 interface Pending {
   readonly kind: 'trace' | 'bodies' | 'feedback';
@@ -128,7 +117,7 @@ export function journal(options: JournalOptions): TraceStore {
     unlock();
     throw error;
   }
-  const index = new Map<string, IndexEntry>();
+  const index = traceIndex(INDEXED_TRACES);
   let { head, seq, segment, offset } = tail;
   let totalBytes = tail.totalBytes;
   let traceCount = 0;
@@ -183,23 +172,19 @@ export function journal(options: JournalOptions): TraceStore {
       return promise;
     },
     async find(id) {
-      const entry = index.get(id);
-      if (entry === undefined) return findInSegments(directory, id);
-      const trace = (await readRecord(directory, entry.trace)) as DecisionTrace | undefined;
-      if (trace === undefined) return undefined;
+      const entry = index.find(id);
+      const trace =
+        entry === undefined ? undefined : ((await readRecord(directory, entry.trace)) as DecisionTrace | undefined);
+      if (entry === undefined || trace?.id !== id) return findInSegments(directory, id);
       const bodies =
         entry.bodies === undefined ? undefined : ((await readRecord(directory, entry.bodies)) as Bodies | undefined);
-      return { trace, bodies, feedback: [...entry.feedback] };
+      return { trace, bodies, feedback: (await readRecords(directory, entry.feedback)) as unknown as Feedback[] };
     },
     async list({ limit, before }) {
       // By place, not by id: requests end in another order than they began, and a page must neither repeat nor skip.
-      const end = before === undefined ? undefined : (index.get(before)?.trace ?? (await placeOf(directory, before)));
+      const end = before === undefined ? undefined : (index.find(before)?.trace ?? (await placeOf(directory, before)));
       if (before !== undefined && end === undefined) return [];
-      const places = [...index.values()]
-        .reverse()
-        .map(({ trace }) => trace)
-        .filter((place) => isBefore(place, end))
-        .slice(0, limit);
+      const places = index.newest(limit, end);
       const traces = await readRecords(directory, places);
       if (places.length === limit) return traces;
       return [...traces, ...(await olderTraces(directory, limit - places.length, places.at(-1) ?? end))];
@@ -384,10 +369,7 @@ export function journal(options: JournalOptions): TraceStore {
       const { size } = await stat(path);
       await rm(path);
       totalBytes -= size;
-      for (const [id, entry] of index) {
-        if (entry.trace.segment > number) break;
-        index.delete(id);
-      }
+      index.forget(number);
     }
   }
 
@@ -395,17 +377,15 @@ export function journal(options: JournalOptions): TraceStore {
     if (kind === 'trace') {
       traceCount++;
       const { id } = body as { id: string };
-      index.set(id, { trace: place, bodies: waitingBodies?.id === id ? waitingBodies.place : undefined, feedback: [] });
+      index.add(id, place, waitingBodies?.id === id ? waitingBodies.place : undefined);
       waitingBodies = undefined;
-      if (index.size > INDEXED_TRACES) index.delete(index.keys().next().value!);
     } else if (kind === 'bodies') {
       // Bodies are written just before the trace they belong to.
       const { id, trace } = body as { id?: string; trace?: string };
       waitingBodies = { id: (id ?? trace)!, place };
     } else if (kind === 'feedback') {
       feedbackCount++;
-      const feedback = body as Feedback;
-      index.get(feedback.trace)?.feedback.push(feedback);
+      index.addFeedback((body as Feedback).trace, place);
     }
   }
 }
@@ -642,12 +622,6 @@ async function tracesOf(
     offset += length;
   }
   return traces;
-}
-
-/** Whether a record was written before another one; true if there is no other. */
-function isBefore(place: Place, end: Place | undefined): boolean {
-  if (end === undefined) return true;
-  return place.segment === end.segment ? place.offset < end.offset : place.segment < end.segment;
 }
 
 async function readRecord(directory: string, place: Place): Promise<unknown> {
