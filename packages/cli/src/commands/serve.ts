@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import {
   type Config,
   createGateway,
@@ -13,6 +14,12 @@ import { loadConfig } from '../configuration.ts';
 
 /** When nobody chose a port and the usual one is taken, the next free one of this many is as good. */
 const PORTS_TO_TRY = 10;
+
+/**
+ * How far the heap may grow over what is alive before it is collected as a whole. On a large machine V8 lets a small heap
+ * grow fourfold, and resident memory climbs for hundreds of thousands of requests though nothing leaks.
+ */
+const HEAP_GROWTH_PERCENT = 20;
 
 /** `gatewright serve`: the gateway itself. */
 export const serve: Command = {
@@ -43,6 +50,7 @@ Example: gatewright serve --port 4180`,
       quiet: { type: 'boolean', default: false },
     });
     const startedMs = performance.now();
+    setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
     const loaded = loadConfig(values.config);
     const port =
       values.port === undefined
