@@ -28,8 +28,8 @@ export interface Delivery {
 /** What to drive. */
 export interface DriveOptions {
   readonly decision: Decision;
-  /** The body to send, with what the gateway needs added to it. */
-  readonly body: ChatRequest;
+  /** The body to send to an expert, with what the gateway needs of it added. */
+  readonly bodyFor: (expert: LiveExpert) => ChatRequest;
   /** What the client did not ask for and must not see. */
   readonly hide: { readonly usage: boolean; readonly logprobs: boolean };
   readonly stream: boolean;
@@ -155,7 +155,9 @@ export function drive(options: DriveOptions): Drive {
       case 'open': {
         const call = start(step.call, step.tokens);
         await Promise.race([call.ended, new Promise<void>((resolve) => (call.onPause = resolve))]);
-        return [outcomeOf(call)];
+        // What was judged is the prefix, also when the rest came along with it: a replay sees no such accident.
+        if (call.prefixTokens === undefined || isCancelled) return [outcomeOf(call)];
+        return [{ ...outcomeOf(call), status: 'open', confidence: call.prefixConfidence }];
       }
       case 'resume': {
         const call = calls.find((known) => known.rank === step.rank)!;
@@ -254,7 +256,7 @@ export function drive(options: DriveOptions): Drive {
     calls.push(call);
     callStarted(expert);
     call.running = expert.provider.start(
-      { body: options.body, stream: options.stream, traceId: options.traceId, seed: decision.seed },
+      { body: options.bodyFor(expert), stream: options.stream, traceId: options.traceId, seed: decision.seed },
       { onChunk: (data, chunk) => onChunk(call, data, chunk) },
     );
     call.running.answer.then(
@@ -417,7 +419,7 @@ export function drive(options: DriveOptions): Drive {
       status,
       reason,
       verdict,
-      calls: calls.map(recordOf),
+      calls: calls.map((call) => recordOf(call, calls[0]!.startedMs)),
       costUsd,
       expert: status === 'error' && chosen?.isReleased !== true ? undefined : chosen?.expert,
       confidence: chosen?.confidence.value(),
@@ -435,7 +437,7 @@ export function drive(options: DriveOptions): Drive {
 
 const NOT_RUNNING: RunningCall = { answer: new Promise(() => {}), cancel() {} };
 
-function recordOf(call: LiveCall): CallRecord {
+function recordOf(call: LiveCall, firstStartedMs: number): CallRecord {
   const confidence = call.confidence.value();
   return {
     rank: call.rank,
@@ -446,6 +448,7 @@ function recordOf(call: LiveCall): CallRecord {
     completionTokens: call.completionTokens,
     tokensFrom: call.tokensFrom,
     costUsd: call.costUsd,
+    startedMs: call.startedMs - firstStartedMs,
     ...(call.contentMs === undefined ? {} : { contentMs: call.contentMs }),
     latencyMs: call.endedMs - call.startedMs,
     ...(confidence === undefined ? {} : { confidence }),

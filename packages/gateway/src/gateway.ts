@@ -108,9 +108,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       const traceId = nextTraceId(atMs);
       const stream = request.stream === true;
       const asksLogprobs = decision.mode.composition.needsConfidence && request.logprobs !== true;
+      const withLogprobs = asksLogprobs ? { ...request, logprobs: true } : request;
       const running = drive({
         decision,
-        body: bodyToSend(request, decision, asksLogprobs),
+        bodyFor: ({ expert }) => (asksLogprobs && expert.capabilities.includes('logprobs') ? withLogprobs : request),
         hide: { usage: request.stream_options?.include_usage !== true, logprobs: asksLogprobs },
         stream,
         traceId,
@@ -214,12 +215,6 @@ export function summaryOf(trace: DecisionTrace, prompt?: string, answer?: string
     ...(prompt === undefined ? {} : { prompt: prompt.slice(0, 400) }),
     ...(answer === undefined ? {} : { answer: answer.slice(0, 400) }),
   };
-}
-
-/** Adds what the composition needs, where the expert offers it. */
-function bodyToSend(request: ChatRequest, decision: Decision, asksLogprobs: boolean): ChatRequest {
-  if (!asksLogprobs || !decision.ranked.every(({ expert }) => expert.capabilities.includes('logprobs'))) return request;
-  return { ...request, logprobs: true };
 }
 
 function traceOf(

@@ -51,6 +51,7 @@ function callRecord(rank: number, given: Partial<CallRecord> = {}): CallRecord {
     released: false,
     promptTokens: 100,
     completionTokens: 50,
+    startedMs: 0,
     tokensFrom: 'provider',
     costUsd: 2 ** -rank,
     latencyMs: 1000,
@@ -263,6 +264,24 @@ describe('replaying the calls', () => {
         // Cut off after 100 ms: that is not when it would have answered.
         callRecord(1, { status: 'cancelled', latencyMs: 100 }),
       ],
+      verdict: '0: first choice answered in time',
+      outcomes: 'ok* cancelled',
+    },
+    {
+      name: 'a hedge whose timer was late, so that the first answered before the second was asked',
+      composition: { use: 'hedge', afterMs: 500 },
+      calls: [callRecord(0, { released: true, contentMs: 502 })],
+      verdict: '0: first choice answered in time',
+      outcomes: 'ok* cancelled',
+    },
+    {
+      name: 'a hedge whose second call started late, and so came second',
+      composition: { use: 'hedge', afterMs: 500 },
+      calls: [
+        callRecord(0, { released: true, contentMs: 702 }),
+        callRecord(1, { startedMs: 505, status: 'error', error: failure(true), latencyMs: 199 }),
+      ],
+      // On time it would have failed at 699, before the first answered: then it is an error and no longer cancelled.
       verdict: '0: first choice answered in time',
       outcomes: 'ok* cancelled',
     },

@@ -41,6 +41,8 @@ export interface CallRecord {
   /** Where the token counts come from: the provider said so, or we estimated them. */
   readonly tokensFrom: 'provider' | 'estimate';
   readonly costUsd: number;
+  /** From the start of the request's first call to the start of this one, milliseconds. */
+  readonly startedMs: number;
   /** To the first content; absent where none came. */
   readonly contentMs?: number;
   readonly latencyMs: number;
@@ -161,6 +163,7 @@ function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
       confidence: undefined,
       prefixConfidence: call.prefixConfidence,
       contentTokens: call.prefixTokens ?? 0,
+      startedMs: call.startedMs,
       costUsd: call.costUsd,
       latencyMs: Infinity,
     };
@@ -169,6 +172,7 @@ function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
     status: call.status,
     confidence: call.confidence,
     prefixConfidence: call.prefixConfidence,
+    startedMs: call.startedMs,
     costUsd: call.costUsd,
     latencyMs: call.latencyMs,
     ...(call.contentMs === undefined ? {} : { contentMs: call.contentMs }),

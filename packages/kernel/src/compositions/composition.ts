@@ -89,6 +89,8 @@ export type RecordedCall = Omit<Outcome, 'rank' | 'released' | 'status'> & {
   readonly prefixConfidence?: number | undefined;
   /** From the start of the call to its first content, for races of streams; default `latencyMs`. */
   readonly contentMs?: number;
+  /** When it started, milliseconds on a clock that the calls of a run share. Default: when the race says so. */
+  readonly startedMs?: number;
   /** For `error`: it came after the client had seen a part of the answer (where `release` let it). Default false. */
   readonly brokeOff?: boolean;
   /** Content tokens of the answer: an `open` step that allows more sees the end. Default: more than any prefix. */
@@ -163,11 +165,16 @@ function replayRace(calls: readonly Call[], staggerMs: number, recorded: (rank: 
   let winner = -1;
   let decidedMs = Infinity;
   let allFailedByMs = 0;
+  const firstStartedMs = calls.length === 0 ? undefined : recorded(calls[0]!.rank).startedMs;
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i]!;
     // Starts on its turn, or as soon as everybody before it has failed.
-    const startMs = i === 0 ? 0 : Math.min(startsMs[i - 1]! + staggerMs, allFailedByMs);
-    if (startMs >= decidedMs) break;
+    const dueMs = i === 0 ? 0 : Math.min(startsMs[i - 1]! + staggerMs, allFailedByMs);
+    // A run that was recorded knows when it started: timers are late, and an answer may come just then.
+    const startedMs = firstStartedMs === undefined ? undefined : recordedStart(recorded, call.rank, decidedMs);
+    if (firstStartedMs !== undefined && startedMs === undefined) break;
+    const startMs = startedMs === undefined ? dueMs : startedMs - firstStartedMs!;
+    if (startedMs === undefined && startMs >= decidedMs) break;
     startsMs.push(startMs);
     // Only now: of a call that never starts there is no record.
     const record = recorded(call.rank);
@@ -191,6 +198,20 @@ function replayRace(calls: readonly Call[], staggerMs: number, recorded: (rank: 
     if (i === winner || failedInTime) return ended(call.rank, record, call.release === 'content');
     return { ...cancelled(call.rank, record), latencyMs: decidedMs - startMs };
   });
+}
+
+/**
+ * When a recorded call started; undefined if it never did, because somebody else had won by then.
+ *
+ * @throws what `recorded` throws, if nobody had won: then the run and its replay have parted
+ */
+function recordedStart(recorded: (rank: number) => RecordedCall, rank: number, decidedMs: number): number | undefined {
+  try {
+    return recorded(rank).startedMs;
+  } catch (error) {
+    if (decidedMs < Infinity) return undefined;
+    throw error;
+  }
 }
 
 const NEVER_STARTED = {
