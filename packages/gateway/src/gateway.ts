@@ -12,6 +12,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { createRuntime, type Decision, decide, type Runtime } from './pipeline.ts';
 import type { ProviderContext } from './providers/provider.ts';
 import type { Bodies, Feedback, TraceStore } from './stores/store.ts';
+import { traceIds, traceTimeMs } from './trace-id.ts';
 import { type ChatRequest, lastUserText } from './wire/chat.ts';
 
 /** What a gateway is made of. */
@@ -155,7 +156,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     route: (request, seed) => decide(runtime, request, seed ?? seeds.seed(), now()),
 
     async feedback(feedback) {
-      const stored = await store.find(feedback.trace);
+      // What is no id is not looked for: a search for an old trace reads files.
+      const stored = traceTimeMs(feedback.trace) === undefined ? undefined : await store.find(feedback.trace);
       if (stored === undefined) {
         throw new GatewrightError(
           'GW_TRACE_UNKNOWN',
@@ -260,23 +262,5 @@ function traceOf(
       httpStatus: result.status === 'ok' ? 200 : result.status === 'cancelled' ? 499 : error!.status,
       ...(result.status === 'error' ? { errorCode: error!.code } : {}),
     },
-  };
-}
-
-/**
- * Ids that sort by time: milliseconds, then a counter, then chance, in base 36. Unique within a process by the counter and
- * across processes by the chance.
- */
-function traceIds(): (nowMs: number) => string {
-  let lastMs = 0;
-  let counter = 0;
-  const own = randomBytes(4).readUInt32LE().toString(36).padStart(7, '0');
-  return (nowMs) => {
-    // A clock that steps back must not make ids that sort before older ones.
-    if (nowMs > lastMs) {
-      lastMs = nowMs;
-      counter = 0;
-    } else counter++;
-    return `tr_${lastMs.toString(36).padStart(9, '0')}${counter.toString(36).padStart(4, '0')}${own}`;
   };
 }

@@ -75,6 +75,7 @@ export function toHttpError(error: unknown, traceId?: string): HttpError {
   const headers: string[] = [];
   if (failure?.retryAfterMs !== undefined)
     headers.push('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
+  if (typeof known.facts['allow'] === 'string') headers.push('allow', known.facts['allow']);
   if (status === 401) headers.push('www-authenticate', 'Bearer');
   return { status, headers, body, code: known.code };
 }

@@ -12,6 +12,7 @@ import type { LiveExpert } from './experts.ts';
 import { type Gateway, summaryOf } from './gateway.ts';
 import { type HttpError, toHttpError } from './http-errors.ts';
 import type { Decision } from './pipeline.ts';
+import { traceTimeMs } from './trace-id.ts';
 import { checkChatRequest, parseJsonBody } from './wire/request.ts';
 
 /** A gateway that listens. */
@@ -89,6 +90,7 @@ export async function serve(
       if (handler === undefined)
         throw new GatewrightError('GW_METHOD', `${path} does not take ${request.method}.`, {
           fix: `Use ${Object.keys(route.methods).join(' or ')}.`,
+          facts: { allow: Object.keys(route.methods).join(', ') },
         });
       if (!route.isOpen) gate.check(request);
       // The URL is parsed only where somebody needs its query.
@@ -498,7 +500,7 @@ async function listTraces(gateway: Gateway, response: ServerResponse, url: URL):
 
 async function showTrace(gateway: Gateway, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const id = (request.url ?? '').split('?')[0]!.slice('/v1/traces/'.length);
-  const stored = /^tr_[a-z0-9]{1,60}$/.test(id) ? await gateway.store.find(id) : undefined;
+  const stored = traceTimeMs(id) === undefined ? undefined : await gateway.store.find(id);
   if (stored === undefined)
     throw new GatewrightError('GW_TRACE_UNKNOWN', `There is no trace ${JSON.stringify(id.slice(0, 60))}.`, {
       fix: 'GET /v1/traces lists the newest.',

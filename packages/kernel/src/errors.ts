@@ -34,10 +34,16 @@ export class GatewrightError extends Error {
   }
 }
 
+/** Stands for a value that must not appear in a message, because it may be a secret that was put in the wrong place. */
+export const WITHHELD: unique symbol = Symbol('withheld');
+
 /** An option of a factory has the wrong type or is out of range. Code `GW_OPTION`. */
 export class OptionError extends GatewrightError {
   constructor(option: string, expected: string, actual: unknown, fix: string) {
-    super('GW_OPTION', `${option} must be ${expected}, got ${show(actual)}.`, { fix, path: option });
+    super('GW_OPTION', `${option} must be ${expected}${actual === WITHHELD ? '' : `, got ${show(actual)}`}.`, {
+      fix,
+      path: option,
+    });
     this.name = 'OptionError';
   }
 }

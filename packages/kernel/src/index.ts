@@ -32,6 +32,7 @@ export {
   OptionError,
   ShapeError,
   UnknownNameError,
+  WITHHELD,
 } from './errors.ts';
 export { numberOption, onlyOptions } from './options.ts';
 export * as policies from './policies/index.ts';

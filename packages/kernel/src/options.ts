@@ -1,5 +1,5 @@
 /** Checks that factories share. Options come from files and requests: each factory checks its own, once. */
-import { OptionError } from './errors.ts';
+import { OptionError, WITHHELD } from './errors.ts';
 
 /**
  * A finite number within bounds.
@@ -34,7 +34,8 @@ export function onlyOptions(options: object, known: readonly string[]): void {
       throw new OptionError(
         name,
         known.length === 0 ? 'left out (this takes no options)' : `one of the known options (${known.join(', ')})`,
-        Reflect.get(options, name),
+        // Nobody knows what an unknown option holds: it may be a key.
+        WITHHELD,
         'Correct its spelling or remove it.',
       );
     }

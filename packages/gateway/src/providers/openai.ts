@@ -4,7 +4,7 @@
  * Written against undici's dispatch interface: no stream objects and no promise per chunk stand between the socket and
  * the sink.
  */
-import { GatewrightError, numberOption, OptionError, onlyOptions } from '@gatewright/kernel';
+import { GatewrightError, numberOption, OptionError, onlyOptions, WITHHELD } from '@gatewright/kernel';
 import { createParser } from 'eventsource-parser';
 import { type Dispatcher, errors, Pool } from 'undici';
 import { redact } from '../redact.ts';
@@ -50,7 +50,7 @@ export function openai(options: OpenaiOptions): ConnectProvider {
       throw new OptionError(
         name,
         'left out',
-        undefined,
+        WITHHELD,
         'Put the key into the environment and name the variable with apiKeyEnv.',
       );
   }
@@ -64,7 +64,7 @@ export function openai(options: OpenaiOptions): ConnectProvider {
     throw new OptionError(
       'apiKeyEnv',
       'the name of an environment variable',
-      undefined,
+      WITHHELD,
       'Name the variable, for example OPENAI_API_KEY; never the key itself.',
     );
   }
@@ -75,7 +75,7 @@ export function openai(options: OpenaiOptions): ConnectProvider {
       throw new OptionError(
         `params.${name}`,
         'left out',
-        undefined,
+        WITHHELD,
         'Put the key into the environment and name the variable with apiKeyEnv.',
       );
   }
@@ -546,7 +546,7 @@ function keyFromEnvironment(name: string, context: ProviderContext): string {
 function endpoint(baseUrl: unknown): URL {
   const example = 'For example http://127.0.0.1:8000/v1.';
   if (typeof baseUrl !== 'string' || !URL.canParse(baseUrl))
-    throw new OptionError('baseUrl', 'a URL', undefined, example);
+    throw new OptionError('baseUrl', 'a URL', WITHHELD, example);
   const url = new URL(baseUrl);
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw new OptionError('baseUrl', 'an http or https URL', url.protocol, example);
@@ -554,12 +554,12 @@ function endpoint(baseUrl: unknown): URL {
     throw new OptionError(
       'baseUrl',
       'a URL without user and password',
-      undefined,
+      WITHHELD,
       'Put the key into the environment and name the variable with apiKeyEnv.',
     );
   }
   if (url.search !== '' || url.hash !== '')
-    throw new OptionError('baseUrl', 'a URL without query and fragment', undefined, example);
+    throw new OptionError('baseUrl', 'a URL without query and fragment', WITHHELD, example);
   url.pathname = url.pathname.replace(/\/+$/, '').replace(/\/chat\/completions$/, '');
   if (url.pathname === '/') url.pathname = '';
   return url;

@@ -23,6 +23,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   truncateSync,
@@ -43,6 +44,7 @@ import {
   onlyOptions,
   sealLine,
 } from '@gatewright/kernel';
+import { traceTimeMs } from '../trace-id.ts';
 import type { Bodies, Feedback, StoredTrace, TraceStore } from './store.ts';
 import { isBefore, type Place, traceIndex } from './trace-index.ts';
 
@@ -67,6 +69,8 @@ export const sha256: Digest = (text) => hash('sha256', text, 'hex');
 const INDEXED_TRACES = 50_000;
 const SYNC_EVERY_MS = 1_000;
 const RETRY_WRITE_MS = 1_000;
+/** The longest a request can take: the largest timeout for each of a few experts. */
+const LONGEST_REQUEST_MS = 4 * 3_600_000;
 /** A write that takes this long was waiting for the disk. */
 const SLOW_WRITE_MS = 5;
 
@@ -568,7 +572,11 @@ async function findInSegments(directory: string, id: string): Promise<StoredTrac
   let trace: DecisionTrace | undefined;
   let bodies: Bodies | undefined;
   const feedback: Feedback[] = [];
+  const around = segmentsAround(directory, id);
+  const [first] = around;
   for (const number of segmentNumbers(directory)) {
+    // Its feedback may be much younger than a trace: looked for only once there is a trace.
+    if (first === undefined || number < first || (trace === undefined && !around.includes(number))) continue;
     const content = await readFile(segmentPath(directory, number)).catch(() => Buffer.alloc(0));
     if (!content.includes(needle)) continue;
     for (const { text, isWhole } of splitLines(content)) {
@@ -580,6 +588,39 @@ async function findInSegments(directory: string, id: string): Promise<StoredTrac
     }
   }
   return trace === undefined ? undefined : { trace, bodies, feedback };
+}
+
+/**
+ * The segments in which a trace can stand, oldest first: it is written when its request ends, so from the time in its id
+ * until `LONGEST_REQUEST_MS` later. All of them where the id has no time.
+ */
+function segmentsAround(directory: string, id: string): number[] {
+  const numbers = segmentNumbers(directory);
+  const timeMs = traceTimeMs(id);
+  if (timeMs === undefined) return numbers;
+  const startedMs = numbers.map((number) => segmentStartMs(directory, number));
+  return numbers.filter((_, i) => {
+    const start = startedMs[i] ?? 0;
+    const end = startedMs[i + 1] ?? Infinity;
+    return start <= timeMs + LONGEST_REQUEST_MS && end >= timeMs;
+  });
+}
+
+/** What the first line of a segment says; undefined if it cannot be read. */
+function segmentStartMs(directory: string, number: number): number | undefined {
+  const head = Buffer.alloc(512);
+  try {
+    const file = openSync(segmentPath(directory, number), 'r');
+    try {
+      readSync(file, head, 0, head.length, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
+  const match = /"startedAtMs":(\d+)/.exec(head.toString('latin1'));
+  return match === null ? undefined : Number(match[1]);
 }
 
 /** Pages backwards through the segments, from what was written just before `end`. */
@@ -598,7 +639,7 @@ async function olderTraces(directory: string, limit: number, end: Place | undefi
 
 /** Where a trace stands that the index does not hold any more. */
 async function placeOf(directory: string, id: string): Promise<Place | undefined> {
-  for (const number of segmentNumbers(directory).reverse()) {
+  for (const number of segmentsAround(directory, id).reverse()) {
     const found = (await tracesOf(directory, number, JSON.stringify(id))).find(({ trace }) => trace.id === id);
     if (found !== undefined) return found.place;
   }
