@@ -102,7 +102,7 @@ export function sandboxConfig(): Record<string, unknown> {
         composition: { use: 'cascade', minConfidence: 0.9, attempts: 3 },
       },
       glimpse: {
-        summary: 'As cascade, but decides on the first tokens of each answer and drops the rest of a rejected one.',
+        summary: 'As cascade, but judges a stream by its first tokens and drops the rest of a rejected answer.',
         experts: ['tiny', 'solid', 'sage'],
         policy: { use: 'cheapestAbove', minQuality: 0, behind: 'cheapest' },
         composition: { use: 'cascade', minConfidence: 0.9, prefixTokens: 12 },
