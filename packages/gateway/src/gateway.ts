@@ -58,12 +58,15 @@ export interface Gateway {
   route(request: ChatRequest, seed: number | undefined): Decision;
   /**
    * Admits feedback on a served trace.
-   * @throws {GatewrightError} `GW_TRACE_UNKNOWN`, `GW_TRACE_UNSERVED`, `GW_STORE_WRITE`
+   * @throws {GatewrightError} `GW_TRACE_UNKNOWN`, `GW_TRACE_UNSERVED`, `GW_FEEDBACK_LIMIT`, `GW_STORE_WRITE`
    */
   feedback(feedback: Omit<Feedback, 'atMs'>): Promise<Feedback>;
   /** Closes connections and the store, after what is under way. */
   close(): Promise<void>;
 }
+
+/** Nobody judges an answer more often; whoever does fills the memory. */
+const MOST_FEEDBACK = 100;
 
 /**
  * Creates a gateway.
@@ -170,6 +173,16 @@ export function createGateway(options: GatewayOptions): Gateway {
           'GW_TRACE_UNSERVED',
           `Trace ${feedback.trace} served no answer (${stored.trace.result.status}).`,
           { fix: 'Give feedback on answers that were served.', path: 'trace' },
+        );
+      }
+      if (stored.feedback.length >= MOST_FEEDBACK) {
+        throw new GatewrightError(
+          'GW_FEEDBACK_LIMIT',
+          `Trace ${feedback.trace} has ${MOST_FEEDBACK} feedbacks already.`,
+          {
+            fix: 'Give one feedback for each judge of an answer.',
+            path: 'trace',
+          },
         );
       }
       const admitted: Feedback = { ...feedback, atMs: now() };

@@ -12,6 +12,7 @@ import type { LiveExpert } from './experts.ts';
 import { type Gateway, summaryOf } from './gateway.ts';
 import { type HttpError, toHttpError } from './http-errors.ts';
 import type { Decision } from './pipeline.ts';
+import { redact } from './redact.ts';
 import { traceTimeMs } from './trace-id.ts';
 import { checkChatRequest, parseJsonBody } from './wire/request.ts';
 
@@ -695,7 +696,8 @@ function inlineScript(html: string): string {
 }
 
 function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  // A stranger's message may hold anything.
+  return redact(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
 const NO_QUERY = new URL('http://gateway/');

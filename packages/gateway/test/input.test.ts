@@ -331,6 +331,7 @@ describe('requests that are not for an endpoint', () => {
     ['DELETE', '/v1/traces', 405, 'GW_METHOD', /Use GET/],
     ['POST', '/v1/models', 405, 'GW_METHOD', /Use GET/],
     ['OPTIONS', '/v1/chat/completions', 405, 'GW_METHOD', /Use POST/],
+    ['OPTIONS', '/v1/models', 405, 'GW_METHOD', /Use GET/],
     ['GET', '/v1/completions', 404, 'GW_NOT_FOUND', /\/v1\/chat\/completions/],
     ['GET', '/__proto__', 404, 'GW_NOT_FOUND', /Known/],
     ['GET', '/../../etc/passwd', 404, 'GW_NOT_FOUND', /Known/],
@@ -426,6 +427,13 @@ describe('bytes that are not HTTP', () => {
   }
 });
 
+test('a wrong method is told the right ones, and HEAD does not become a watcher', async () => {
+  const wrong = await fetch(`${gate.url}/v1/models`, { method: 'DELETE' });
+  assert.equal(wrong.headers.get('allow'), 'GET');
+  assert.equal((await fetch(`${gate.url}/v1/live`, { method: 'HEAD' })).status, 405);
+  assert.equal((await fetch(`${gate.url}/healthz`, { method: 'HEAD' })).status, 200);
+});
+
 describe('feedback', () => {
   const send = (body: unknown): Promise<Response> => post(`${gate.url}/v1/feedback`, body);
   const served = async (): Promise<string> => (await chat(gate.url, GOOD)).headers.get('x-gw-trace')!;
@@ -439,6 +447,16 @@ describe('feedback', () => {
       shown.feedback.map(({ score }) => score),
       [0.5, 1],
     );
+  });
+
+  test('a hundred times on one trace is enough: 409, and what was admitted stays', async () => {
+    const trace = await served();
+    for (let i = 0; i < 100; i++) assert.equal((await send({ trace, score: 1 })).status, 200);
+    const response = await send({ trace, score: 0 });
+    assert.equal(response.status, 409);
+    assert.equal((await refusal(response)).code, 'GW_FEEDBACK_LIMIT');
+    const shown = (await (await fetch(`${gate.url}/v1/traces/${trace}`)).json()) as { feedback: unknown[] };
+    assert.equal(shown.feedback.length, 100);
   });
 
   test('on a trace that nobody knows: 404', async () => {

@@ -10,7 +10,7 @@ const TOKENS_PER_IMAGE = 85;
 /**
  * A quick estimate of the prompt's length: four ASCII characters a token, one token for each other character.
  *
- * A tokenizer would be exact for one family of models only and costs about a hundred times as much. English prose comes
+ * A tokenizer would be exact for one family of models only, and reads every word of the prompt to be so. English prose comes
  * out a little high, code and digits a little low.
  *
  * @throws {GatewrightError} `GW_REQUEST_DEPTH` if tools are nested deeper than can be written again

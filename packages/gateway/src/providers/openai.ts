@@ -201,7 +201,8 @@ function dispatch(
       if (!call.stream) return;
       const type = headerText(responseHeaders['content-type']) ?? '';
       if (!type.startsWith('text/event-stream')) {
-        fail(malformed(`asked for a stream, the expert answered with ${type === '' ? 'no content type' : type}`));
+        const what = type === '' ? 'no content type' : redact(type, limits.secrets).slice(0, 100);
+        fail(malformed(`asked for a stream, the expert answered with ${what}`));
         return;
       }
       stream = streamReader(sink, fail, limits.secrets);
@@ -478,7 +479,7 @@ function errorEvent(error: unknown, secrets: readonly string[]): ProviderFailure
 }
 
 function transportFailure(error: Error, hasContent: boolean, { timeouts, secrets }: Limits): ProviderFailure {
-  const why = redact(error.message, secrets);
+  const why = redact(error.message, secrets).slice(0, 300);
   if (error instanceof errors.HeadersTimeoutError) {
     return new ProviderFailure('GW_UPSTREAM_TIMEOUT', `No answer began within ${timeouts.firstByteMs} ms.`, {
       fix: 'Raise timeouts.firstByteMs, or check the expert.',
