@@ -4,12 +4,13 @@ import type { IncomingMessage } from 'node:http';
 import { GatewrightError } from '@gatewright/kernel';
 import type { Config } from './config/config.ts';
 import type { Speaker } from './feedback-desk.ts';
+import { ANYONE, type Principal } from './identity/principal.ts';
 
 /** Checks a request's credentials. */
 export interface Guard {
   readonly isKeyed: boolean;
-  /** @throws {GatewrightError} `GW_AUTH` or `GW_HOST` */
-  check(request: IncomingMessage): void;
+  /** @returns who asks. @throws {GatewrightError} `GW_AUTH` or `GW_HOST` */
+  check(request: IncomingMessage): Principal;
   /** Whose key a request carries. Call after `check`. */
   speaker(request: IncomingMessage): Speaker;
 }
@@ -47,7 +48,7 @@ export function guard(server: Config['server'], env: Readonly<Record<string, str
             fix: `Use http://127.0.0.1, or set ${server.apiKeyEnv}.`,
           });
         }
-        return;
+        return ANYONE;
       }
       const sent = digest(credential(request));
       if (!isAmong(sent, digests)) {
@@ -61,6 +62,14 @@ export function guard(server: Config['server'], env: Readonly<Record<string, str
           },
         );
       }
+      const isVerifier = isAmong(sent, verifierDigests);
+      return {
+        ...ANYONE,
+        keyId: 'static',
+        name: 'a key of the environment',
+        keyDigest: sent.toString('hex'),
+        roles: isVerifier ? ['use', 'verifier'] : ['use'],
+      };
     },
     speaker(request) {
       const sent = digest(credential(request));

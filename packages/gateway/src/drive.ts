@@ -21,10 +21,40 @@ import type { ChatChunk, ChatCompletion, ChatRequest, TokenLogprob } from './wir
 
 /** Where a streamed answer goes. */
 export interface Delivery {
-  /** The client sees this expert's answer from here on. Called once at most. */
-  begin(expert: LiveExpert, confidence: number | undefined): void;
-  /** One event's JSON text. Returns a promise when the client does not keep up. */
-  chunk(data: string): void | Promise<void>;
+  /**
+   * The client sees this expert's answer from here on. Called once at most.
+   *
+   * @param notCarried paths of the request that the expert's format could not carry
+   */
+  begin(expert: LiveExpert, confidence: number | undefined, notCarried: readonly string[]): void;
+  /**
+   * One event. Returns a promise when the client does not keep up.
+   *
+   * @param data its JSON text
+   */
+  chunk(data: string, chunk: ChatChunk): void | Promise<void>;
+}
+
+/** Reserves what a call may cost before it is made, and books what it did cost. */
+export interface CallAccount {
+  /**
+   * Synchronous: nothing can come between the check and the booking.
+   *
+   * @param promptTokens estimated
+   * @returns a ticket to be settled once, or why the call may not be made
+   */
+  reserve(expert: LiveExpert, body: ChatRequest, promptTokens: number): CallTicket | ProviderFailure;
+}
+
+/** An open reservation. */
+export interface CallTicket {
+  /** Called once, when the call has ended, however it did. */
+  settle(used: {
+    readonly costUsd: number;
+    readonly promptTokens: number;
+    readonly completionTokens: number;
+    readonly status: 'ok' | 'error' | 'cancelled';
+  }): void;
 }
 
 /** What to drive. */
@@ -41,6 +71,8 @@ export interface DriveOptions {
   };
   readonly stream: boolean;
   readonly traceId: string;
+  /** Whose money and rate every call is booked on. Default: nobody's. */
+  readonly account?: CallAccount;
   /** Needed when `stream`. */
   readonly delivery?: Delivery;
   /** Keep the text of the answer for the bodies. */
@@ -61,8 +93,10 @@ export interface DriveResult {
   readonly costUsd: number;
   readonly expert: LiveExpert | undefined;
   readonly confidence: number | undefined;
-  /** The whole answer, when it was not streamed and there is one: its JSON text. */
-  readonly completion: string | undefined;
+  /** The whole answer, when it was not streamed and there is one, with its JSON text. */
+  readonly completion: { readonly data: string; readonly body: ChatCompletion } | undefined;
+  /** Paths of the request that the serving expert's format could not carry. */
+  readonly notCarried: readonly string[];
   readonly failure: ProviderFailure | undefined;
   /** Text of the served answer, if `keepText`. */
   readonly text: string;
@@ -95,9 +129,10 @@ interface LiveCall {
   readonly startedMs: number;
   readonly confidence: CallConfidence;
   running: RunningCall;
+  ticket: CallTicket | undefined;
   state: 'running' | 'open' | 'ok' | 'error' | 'cancelled';
   /** Events the client may not see yet. */
-  held: string[];
+  held: ShownEvent[];
   isReleased: boolean;
   releaseOnContent: boolean;
   contentMs: number | undefined;
@@ -250,6 +285,7 @@ export function drive(options: DriveOptions): Drive {
       startedMs: now(),
       confidence: callConfidence(options.decision.mode.confidence),
       running: NOT_RUNNING,
+      ticket: undefined,
       state: 'running',
       held: [],
       isReleased: false,
@@ -275,9 +311,20 @@ export function drive(options: DriveOptions): Drive {
       onPause: undefined,
     };
     calls.push(call);
+    const body = options.bodyFor(expert);
+    const ticket = options.account?.reserve(expert, body, decision.promptTokens);
+    if (ticket instanceof ProviderFailure) {
+      // It was never made: neither for nor against the expert.
+      call.failure = ticket;
+      call.state = 'error';
+      call.endedMs = now();
+      end();
+      return call;
+    }
+    call.ticket = ticket;
     callStarted(expert);
     call.running = expert.provider.start(
-      { body: options.bodyFor(expert), stream: options.stream, traceId: options.traceId, seed: decision.seed },
+      { body, stream: options.stream, traceId: options.traceId, seed: decision.seed },
       { onChunk: (data, chunk) => onChunk(call, data, chunk) },
     );
     call.running.answer.then(
@@ -328,7 +375,7 @@ export function drive(options: DriveOptions): Drive {
       }
       return undefined;
     }
-    return shown === undefined ? undefined : options.delivery!.chunk(shown);
+    return shown === undefined ? undefined : options.delivery!.chunk(shown.data, shown.chunk);
   }
 
   /** Lets the client see a call: what was held goes out first. */
@@ -336,9 +383,14 @@ export function drive(options: DriveOptions): Drive {
     if (call.isReleased || releasedRank >= 0 || !options.stream) return undefined;
     releasedRank = call.rank;
     call.isReleased = true;
-    options.delivery!.begin(call.expert, stated ?? (call.state === 'ok' ? call.confidence.value() : undefined));
+    options.delivery!.begin(
+      call.expert,
+      stated ?? (call.state === 'ok' ? call.confidence.value() : undefined),
+      call.running.notCarried ?? [],
+    );
     let wait: Promise<void> | undefined;
-    for (const data of call.held) wait = (options.delivery!.chunk(data) as Promise<void> | undefined) ?? wait;
+    for (const { data, chunk } of call.held)
+      wait = (options.delivery!.chunk(data, chunk) as Promise<void> | undefined) ?? wait;
     call.held = [];
     return wait;
   }
@@ -371,6 +423,12 @@ export function drive(options: DriveOptions): Drive {
         completionTokens: call.completionTokens,
         cachedTokens: tokenCount(details?.cached_tokens),
       });
+    call.ticket?.settle({
+      costUsd: call.costUsd,
+      promptTokens: call.promptTokens,
+      completionTokens: call.completionTokens,
+      status: state,
+    });
     if (state === 'ok')
       callSucceeded(call.expert, {
         latencyMs: nowMs - call.startedMs,
@@ -451,10 +509,11 @@ export function drive(options: DriveOptions): Drive {
         completion === undefined
           ? undefined
           : options.hide.logprobs
-            ? withoutLogprobs(completion.body)
+            ? written(withoutLogprobs(completion.body))
             : options.hide.topLogprobs === undefined
-              ? completion.data
-              : JSON.stringify(withTopLogprobs(completion.body, options.hide.topLogprobs)),
+              ? completion
+              : written(withTopLogprobs(completion.body, options.hide.topLogprobs)),
+      notCarried: chosen?.running.notCarried ?? [],
       failure: chosen?.failure,
       text: chosen?.text ?? '',
     };
@@ -547,16 +606,22 @@ function addLogprobs(
   for (const token of logprobs.content) if (typeof token?.logprob === 'number') call.confidence.add(token);
 }
 
+/** An event as the client may see it. */
+interface ShownEvent {
+  readonly data: string;
+  readonly chunk: ChatChunk;
+}
+
 /** The event as the client may see it, or undefined if nothing is left of it. */
-function shownEvent(data: string, chunk: ChatChunk, hide: DriveOptions['hide']): string | undefined {
+function shownEvent(data: string, chunk: ChatChunk, hide: DriveOptions['hide']): ShownEvent | undefined {
   // With usage asked for, every other event says `"usage":null`: harmless, and not worth writing each event again.
   const hidesUsage = hide.usage && chunk.usage != null;
   if (hidesUsage && chunk.choices.length === 0) return undefined;
   const hidesLogprobs = hide.logprobs && chunk.choices.some((choice) => choice.logprobs != null);
   const trims = hide.topLogprobs !== undefined && chunk.choices.some((choice) => choice.logprobs != null);
-  if (!hidesUsage && !hidesLogprobs && !trims) return data;
+  if (!hidesUsage && !hidesLogprobs && !trims) return { data, chunk };
   const { usage, ...rest } = chunk;
-  return JSON.stringify({
+  const shown: ChatChunk = {
     ...rest,
     ...(hidesUsage || usage === undefined ? {} : { usage }),
     choices: hidesLogprobs
@@ -564,7 +629,8 @@ function shownEvent(data: string, chunk: ChatChunk, hide: DriveOptions['hide']):
       : trims
         ? withTopLogprobs(chunk, hide.topLogprobs!).choices
         : chunk.choices,
-  });
+  };
+  return { data: JSON.stringify(shown), chunk: shown };
 }
 
 /** The same answer with no more likely tokens per position than the client asked for. */
@@ -591,8 +657,12 @@ function withTopLogprobs<T extends { readonly choices: readonly { readonly logpr
   };
 }
 
-function withoutLogprobs(body: ChatCompletion): string {
-  return JSON.stringify({ ...body, choices: body.choices.map((choice) => ({ ...choice, logprobs: null })) });
+function withoutLogprobs(body: ChatCompletion): ChatCompletion {
+  return { ...body, choices: body.choices.map((choice) => ({ ...choice, logprobs: null })) };
+}
+
+function written(body: ChatCompletion): { data: string; body: ChatCompletion } {
+  return { data: JSON.stringify(body), body };
 }
 
 /** Providers are outside our reach: a count that is no count is none. */

@@ -19,6 +19,7 @@ import type { RequestHints } from './features/hints.ts';
 import { recentFeatures } from './features/recent.ts';
 import { ANYBODY, createFeedbackDesk, type GivenFeedback, type Speaker } from './feedback-desk.ts';
 import { toHttpError } from './http-errors.ts';
+import type { Principal } from './identity/principal.ts';
 import { readsEmbedding } from './learning.ts';
 import { type LiveFeed, liveFeed } from './live.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -38,6 +39,26 @@ export interface GatewayOptions {
   readonly env: ProviderContext['env'];
   /** Milliseconds since 1970. Default the clock. */
   readonly now?: () => number;
+}
+
+/** A chat request and what is known of whoever sent it. */
+export interface AskedChat {
+  /** In the one form, whatever the client spoke. */
+  readonly request: ChatRequest;
+  /** The body as received, for its hash. */
+  readonly body: Buffer;
+  /** Of the decision; drawn if undefined. */
+  readonly seed?: number | undefined;
+  /** Where a stream goes. */
+  readonly delivery: Delivery;
+  /** What the client said beside the body. */
+  readonly hints?: RequestHints | undefined;
+  /** Who asks. Default: anyone. */
+  readonly principal?: Principal;
+  /** The client's format. Default `chat`. */
+  readonly dialect?: string;
+  /** Headers of the request, for those that concern the gateway (`x-gw-...`, `traceparent`). */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 /** A request on its way. */
@@ -67,18 +88,9 @@ export interface Gateway {
   /**
    * Decides and starts a chat request.
    *
-   * @param body as received, for its hash
-   * @param seed of the decision; drawn if undefined
-   * @param hints what the client said beside the body
    * @throws {GatewrightError} `GW_UNKNOWN_MODEL`, `GW_NO_CANDIDATE`
    */
-  chat(
-    request: ChatRequest,
-    body: Buffer,
-    seed: number | undefined,
-    delivery: Delivery,
-    hints?: RequestHints,
-  ): ChatExchange;
+  chat(asked: AskedChat): ChatExchange;
   /**
    * Fetches what a decision needs from elsewhere: the vector of the text, where an estimator reads it. Undefined where
    * there is nothing to wait for. Never rejects: without a vector the request is routed all the same.
@@ -168,7 +180,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       }
     },
 
-    chat(request, body, seed, delivery, hints) {
+    chat({ request, body, seed, delivery, hints }) {
       const atMs = now();
       const used = runtime;
       const decision = decide(used, request, seed ?? seeds.seed(), atMs, hints);

@@ -10,6 +10,14 @@ export interface HttpError {
   /** JSON text: `{"error": {...}}`. */
   readonly body: string;
   readonly code: string;
+  /** The same as `body`, for dialects with an error form of their own. */
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: unknown;
+    readonly code: unknown;
+    readonly gateway: Readonly<Record<string, unknown>>;
+  };
 }
 
 const STATUS: Readonly<Record<string, number>> = {
@@ -59,27 +67,29 @@ export function toHttpError(error: unknown, traceId?: string): HttpError {
   const failure = error instanceof ProviderFailure ? error : undefined;
   const status = failure?.code === 'GW_UPSTREAM_REJECTED' ? (failure.status ?? 400) : statusOf(known.code);
   const relayed = failure?.code === 'GW_UPSTREAM_REJECTED' ? failure.upstream : undefined;
-  const body = JSON.stringify({
-    error: {
-      message: redact(messageOf(known, failure)),
-      type: relayed?.['type'] ?? typeOf(status),
-      param: relayed?.['param'] ?? known.path ?? null,
-      code: relayed?.['code'] ?? known.code,
-      gateway: {
-        code: known.code,
-        fix: known.fix,
-        ...(traceId === undefined ? {} : { trace: traceId }),
-        ...(failure?.status === undefined ? {} : { upstream_status: failure.status }),
-        ...publicFacts(known),
-      },
+  const content = {
+    message: redact(messageOf(known, failure)),
+    type: textOf(relayed?.['type']) ?? typeOf(status),
+    param: relayed?.['param'] ?? known.path ?? null,
+    code: relayed?.['code'] ?? known.code,
+    gateway: {
+      code: known.code,
+      fix: known.fix,
+      ...(traceId === undefined ? {} : { trace: traceId }),
+      ...(failure?.status === undefined ? {} : { upstream_status: failure.status }),
+      ...publicFacts(known),
     },
-  });
+  };
   const headers: string[] = [];
   if (failure?.retryAfterMs !== undefined)
     headers.push('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
   if (typeof known.facts['allow'] === 'string') headers.push('allow', known.facts['allow']);
   if (status === 401) headers.push('www-authenticate', 'Bearer');
-  return { status, headers, body, code: known.code };
+  return { status, headers, body: JSON.stringify({ error: content }), code: known.code, error: content };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** What is wrong with the request says so in its code; anything else that is not listed is ours to mend. */

@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { isGatewrightError } from '@gatewright/kernel';
 import { type Config, parseConfig } from './config/config.ts';
 import type { Gateway } from './gateway.ts';
-import type { Log } from './server.ts';
+import type { Log } from './log.ts';
 
 /** Editors write a file in several steps; the last one counts. */
 const SETTLE_MS = 100;

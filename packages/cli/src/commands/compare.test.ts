@@ -253,7 +253,12 @@ test('a journal that a gateway wrote is compared as it is, modes of the configur
   for (let n = 0; n < 120; n++) {
     const messages = [{ role: 'user', content: `What is ${n} + 4?` }];
     const body = { model: 'gw/explore', messages } as never;
-    const { done, traceId } = gateway.chat(body, Buffer.from('{}'), n, { begin() {}, chunk() {} });
+    const { done, traceId } = gateway.chat({
+      request: body,
+      body: Buffer.from('{}'),
+      seed: n,
+      delivery: { begin() {}, chunk() {} },
+    });
     await done;
     await gateway.feedback({ trace: traceId, score: n % 2, source: 'user' });
   }

@@ -40,7 +40,12 @@ test('votes that count, votes that do not, refusals and the shadow', async () =>
     env: {},
   });
   const body = { model: 'gw/auto', messages: [{ role: 'user', content: 'What is 1 + 4?' }] } as never;
-  const { done, traceId } = gateway.chat(body, Buffer.from('{}'), 1, { begin() {}, chunk() {} });
+  const { done, traceId } = gateway.chat({
+    request: body,
+    body: Buffer.from('{}'),
+    seed: 1,
+    delivery: { begin() {}, chunk() {} },
+  });
   await done;
   await gateway.feedback({ trace: traceId, score: 1, source: 'user', user: 'ann' });
   await gateway.feedback({ trace: traceId, score: 0, source: 'user', user: 'ann' });

@@ -43,6 +43,11 @@ export interface ProviderAnswer {
 
 /** A call under way. */
 export interface RunningCall {
+  /**
+   * Paths of the request (`seed`, `messages[2].content[0]`) that the provider's format cannot carry; known when the call
+   * starts.
+   */
+  readonly notCarried?: readonly string[];
   /** Settles when the call has ended. Rejects with a `ProviderFailure` only. */
   readonly answer: Promise<ProviderAnswer>;
   /** Ends the call at once, frees its connection; `answer` then rejects with code `GW_CANCELLED`. Idempotent. */

@@ -1,0 +1,73 @@
+/** How the gateway is: `/v1/status`, `/v1/live`, `/metrics`, `/healthz`, `/readyz`. */
+import type { ServerResponse } from 'node:http';
+import type { Gateway } from '../gateway.ts';
+import { send, sendJson } from '../http/send.ts';
+import { closed, type Endpoints, open } from './endpoint.ts';
+
+/** Status. */
+export const status: Endpoints = ({ gateway }) => ({
+  '/v1/status': closed({ GET: ({ response }) => sendJson(response, 200, statusOf(gateway)) }),
+  '/v1/live': closed({ GET: ({ response }) => gateway.live.watch(response) }),
+  '/metrics': closed({
+    GET: async ({ response }) => send(response, 200, gateway.metrics.contentType, await gateway.metrics.text()),
+  }),
+  '/healthz': open({ GET: ({ response }) => sendJson(response, 200, { status: 'ok' }) }),
+  '/readyz': open({ GET: ({ response }) => readiness(gateway, response) }),
+});
+
+function statusOf(gateway: Gateway): unknown {
+  const { experts, prices, config } = gateway.runtime;
+  const nowMs = Date.now();
+  return {
+    config: { hash: config.hash, fault: gateway.configFault ?? null },
+    modes: Object.entries(config.modes).map(([name, mode]) => ({
+      id: `gw/${name}`,
+      summary: mode.summary ?? '',
+      policy: mode.policy.use,
+      composition: mode.composition.use,
+    })),
+    experts: experts.map((live, index) => ({
+      id: live.expert.id,
+      provider: live.expert.provider.use,
+      price: live.expert.price,
+      quality: live.expert.quality,
+      state: live.coolUntilMs > nowMs ? 'cooling' : live.failuresInARow > 0 ? 'failing' : 'up',
+      coolMs: Math.max(0, Math.ceil(live.coolUntilMs - nowMs)),
+      inFlight: live.inFlight,
+      ok: live.ok,
+      failed: live.failed,
+      cancelled: live.cancelled,
+      costUsd: live.costUsd,
+      latencyMs: live.latencyMs ?? null,
+      shadowPrice: { load: prices.load[index], rate: prices.rate[index] },
+      lastFailure: live.lastFailure ?? null,
+    })),
+    spendPrice: prices.spend[0],
+    estimators: [...gateway.runtime.learning.byName.values()].map(({ name, spec, stateId, observations }) => ({
+      name,
+      use: spec.use,
+      stateId,
+      observations,
+    })),
+    groups: gateway.runtime.memory.groups().slice(0, 50),
+    learningFault: gateway.runtime.learning.fault ?? gateway.runtime.memory.fault ?? null,
+    feedbackFault: gateway.feedbackFault ?? null,
+    store: gateway.store.stats(),
+  };
+}
+
+function readiness(gateway: Gateway, response: ServerResponse): void {
+  const { failing } = gateway.store.stats();
+  const nowMs = Date.now();
+  const isAnyoneUp = gateway.runtime.experts.some(({ coolUntilMs }) => coolUntilMs <= nowMs);
+  const isReady = isAnyoneUp && failing === undefined;
+  sendJson(response, isReady ? 200 : 503, {
+    status: isReady ? 'ready' : 'not ready',
+    experts: isAnyoneUp ? 'up' : 'all are cooling down after failures',
+    store: failing === undefined ? 'ok' : 'writing fails',
+    config:
+      gateway.configFault === undefined
+        ? 'in force'
+        : 'the newest version of the file was refused; the one before is in force',
+  });
+}
