@@ -1,6 +1,19 @@
 /**
- * The parts of the OpenAI Chat Completions format that Gatewright reads or writes itself. Everything else in a body
- * is carried through untouched, so these types are open: an unknown field is the client's business, not ours.
+ * The one form of requests and answers inside the gateway: OpenAI's Chat Completions, the parts of it that Gatewright
+ * reads or writes itself. Everything else in a body is carried through untouched, so these types are open: an unknown
+ * field is the client's business, not ours.
+ *
+ * Beyond OpenAI's own fields, as other servers have them too:
+ *
+ * - `reasoning_content` of a message or delta: the text of what the model thought;
+ * - `reasoning_details` beside it: `{ type: 'reasoning.text', text, signature? }`, `{ type: 'reasoning.encrypted', data }`
+ *   or `{ type: 'reasoning.summary', summary }`, each with `index` in deltas, for models that want their thoughts back;
+ * - `usage.prompt_tokens` counts cached tokens too, `usage.prompt_tokens_details` says how many were read from a cache
+ *   (`cached_tokens`) and written to one (`cache_creation_tokens`); `usage.completion_tokens` counts thoughts too, and
+ *   `usage.completion_tokens_details.reasoning_tokens` says how many;
+ * - `is_error: true` of a message with role `tool`;
+ * - `native_finish_reason` of a choice: what the provider itself called the end;
+ * - what cannot be said here at all stands under `origin.ts`.
  */
 
 /** A message of the request. `content` may be text, a list of parts, or null beside tool calls. */
