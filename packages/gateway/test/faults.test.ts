@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import OpenAI, { APIError, BadRequestError, InternalServerError, NotFoundError, RateLimitError } from 'openai';
+import { FAULT_CASES, type FaultCase } from './fault-cases.ts';
 import {
   chat,
   chatBody,
@@ -18,89 +19,6 @@ import { type Behaviour, closedPort, GOOD_TEXT, MULTI_BYTE_TEXT, type Upstream, 
 
 const SECRET = 'sk-test-SECRET-9f8e7d6c5b4a3210';
 const ODD_SECRET = 'correct.horse.battery.staple';
-
-interface Case {
-  readonly fault: Behaviour | 'refused';
-  readonly form: 'json' | 'stream';
-  /** `gateway.code` of the error, and the code in the trace. */
-  readonly code: string;
-  /** HTTP status of the error, where it is not too late for one. */
-  readonly status: number;
-  /** Whom the gateway may ask after it. `late`: the client has seen content, nobody. */
-  readonly next: 'other' | 'nobody' | 'late';
-  /** `error.code` where it is the upstream's own. */
-  readonly wireCode?: string;
-  readonly upstreamStatus?: number;
-}
-
-const both = (row: Omit<Case, 'form'>): Case[] => [
-  { ...row, form: 'json' },
-  { ...row, form: 'stream' },
-];
-
-const CASES: readonly Case[] = [
-  ...both({ fault: 'rateLimited', code: 'GW_UPSTREAM_RATE_LIMIT', status: 429, next: 'other', upstreamStatus: 429 }),
-  ...both({ fault: 'status500', code: 'GW_UPSTREAM_STATUS', status: 502, next: 'other', upstreamStatus: 500 }),
-  ...both({ fault: 'status503', code: 'GW_UPSTREAM_STATUS', status: 502, next: 'other', upstreamStatus: 503 }),
-  ...both({ fault: 'status404', code: 'GW_UPSTREAM_STATUS', status: 502, next: 'other', upstreamStatus: 404 }),
-  ...both({ fault: 'redirect', code: 'GW_UPSTREAM_STATUS', status: 502, next: 'other', upstreamStatus: 302 }),
-  ...both({ fault: 'unauthorized', code: 'GW_UPSTREAM_AUTH', status: 502, next: 'other', upstreamStatus: 401 }),
-  ...both({
-    fault: 'status400',
-    code: 'GW_UPSTREAM_REJECTED',
-    wireCode: 'bad_top_p',
-    status: 400,
-    next: 'nobody',
-    upstreamStatus: 400,
-  }),
-  ...both({
-    fault: 'status413',
-    code: 'GW_UPSTREAM_REJECTED',
-    wireCode: 'too_long',
-    status: 413,
-    next: 'nobody',
-    upstreamStatus: 413,
-  }),
-  ...both({
-    fault: 'status422',
-    code: 'GW_UPSTREAM_REJECTED',
-    wireCode: 'unprocessable',
-    status: 422,
-    next: 'nobody',
-    upstreamStatus: 422,
-  }),
-  ...both({ fault: 'endless400', code: 'GW_UPSTREAM_REJECTED', status: 400, next: 'nobody', upstreamStatus: 400 }),
-  ...both({ fault: 'cut400', code: 'GW_UPSTREAM_REJECTED', status: 400, next: 'nobody', upstreamStatus: 400 }),
-  ...both({ fault: 'refused', code: 'GW_UPSTREAM_CONNECT', status: 502, next: 'other' }),
-  ...both({ fault: 'reset', code: 'GW_UPSTREAM_RESET', status: 502, next: 'other' }),
-  ...both({ fault: 'silent', code: 'GW_UPSTREAM_TIMEOUT', status: 504, next: 'other' }),
-  ...both({ fault: 'html', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' }),
-  ...both({ fault: 'brokenJson', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' }),
-  ...both({ fault: 'noChoices', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' }),
-  ...both({ fault: 'errorIn200', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' }),
-  { fault: 'emptyJson', form: 'json', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' },
-  { fault: 'resetMidJson', form: 'json', code: 'GW_UPSTREAM_RESET', status: 502, next: 'other' },
-  { fault: 'shortJson', form: 'json', code: 'GW_UPSTREAM_RESET', status: 502, next: 'other' },
-  { fault: 'stallMidJson', form: 'json', code: 'GW_UPSTREAM_TIMEOUT', status: 504, next: 'other' },
-  { fault: 'invalidUtf8', form: 'json', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' },
-  { fault: 'oversized', form: 'json', code: 'GW_UPSTREAM_TOO_LARGE', status: 502, next: 'other' },
-  { fault: 'jsonForStream', form: 'stream', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' },
-  { fault: 'errorFirst', form: 'stream', code: 'GW_UPSTREAM_ERROR_EVENT', status: 502, next: 'other' },
-  { fault: 'cutAtOnce', form: 'stream', code: 'GW_UPSTREAM_TRUNCATED', status: 502, next: 'other' },
-  { fault: 'cutBeforeContent', form: 'stream', code: 'GW_UPSTREAM_TRUNCATED', status: 502, next: 'other' },
-  { fault: 'resetBeforeContent', form: 'stream', code: 'GW_UPSTREAM_TRUNCATED', status: 502, next: 'other' },
-  { fault: 'stallBeforeContent', form: 'stream', code: 'GW_UPSTREAM_TIMEOUT', status: 504, next: 'other' },
-  { fault: 'endlessLine', form: 'stream', code: 'GW_UPSTREAM_TOO_LARGE', status: 502, next: 'other' },
-  { fault: 'errorMiddle', form: 'stream', code: 'GW_UPSTREAM_ERROR_EVENT', status: 502, next: 'late' },
-  { fault: 'brokenEventLater', form: 'stream', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'late' },
-  { fault: 'stallAfterContent', form: 'stream', code: 'GW_UPSTREAM_TIMEOUT', status: 504, next: 'late' },
-  { fault: 'cutAfterContent', form: 'stream', code: 'GW_UPSTREAM_TRUNCATED', status: 502, next: 'late' },
-  { fault: 'resetAfterContent', form: 'stream', code: 'GW_UPSTREAM_TRUNCATED', status: 502, next: 'late' },
-  { fault: 'doneWithoutFinish', form: 'stream', code: 'GW_UPSTREAM_TRUNCATED', status: 502, next: 'late' },
-  { fault: 'invalidUtf8', form: 'stream', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'late' },
-  { fault: 'cutCharacter', form: 'stream', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'late' },
-  { fault: 'oversized', form: 'stream', code: 'GW_UPSTREAM_TOO_LARGE', status: 502, next: 'late' },
-];
 
 interface Bench {
   readonly gate: TestGateway;
@@ -130,7 +48,7 @@ async function bench(fault: Behaviour | 'refused', key = SECRET): Promise<Bench>
 }
 
 describe('with a second expert', { concurrency: 6 }, () => {
-  for (const row of CASES) {
+  for (const row of FAULT_CASES) {
     test(`${row.fault} as ${row.form}: ${outcomeOf(row)}`, async () => {
       const { gate, faulty, healthy, close } = await bench(row.fault);
       try {
@@ -172,7 +90,7 @@ describe('with a second expert', { concurrency: 6 }, () => {
 });
 
 describe('alone', { concurrency: 6 }, () => {
-  for (const row of CASES) {
+  for (const row of FAULT_CASES) {
     test(`${row.fault} as ${row.form} is ${row.next === 'late' ? 'an error event' : row.status} with ${row.code}`, async () => {
       const { gate, healthy, close } = await bench(row.fault);
       try {
@@ -197,12 +115,12 @@ describe('alone', { concurrency: 6 }, () => {
   }
 });
 
-function outcomeOf(row: Case): string {
+function outcomeOf(row: FaultCase): string {
   if (row.next === 'other') return 'the second expert answers';
   return row.next === 'nobody' ? `status ${row.status}, nobody else is asked` : 'an error event and no [DONE]';
 }
 
-function checkError(text: string, row: Case): void {
+function checkError(text: string, row: FaultCase): void {
   const error = wireError(JSON.parse(text));
   assert.ok(error !== undefined, text);
   assert.equal(error.code, row.wireCode ?? row.code);
@@ -211,7 +129,7 @@ function checkError(text: string, row: Case): void {
   assert.match(String(error.gateway['trace']), /^tr_/);
 }
 
-function checkBrokenStream(text: string, row: Case, released: boolean): void {
+function checkBrokenStream(text: string, row: FaultCase, released: boolean): void {
   const events = eventsOf(text);
   assert.ok(!text.includes('[DONE]'), 'a broken stream does not look like a clean end');
   assert.match(streamText(events.slice(0, -1)), /^(It is |x+$)/);
