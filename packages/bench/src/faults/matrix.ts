@@ -33,6 +33,8 @@ export interface MatrixResult {
 export interface MatrixTarget {
   readonly name: string;
   readonly dialects: readonly DialectName[];
+  /** Faults that it has no setting against. */
+  readonly unsupported?: readonly MatrixCase['fault'][];
   /** @param experts base URLs, first choice first */
   connect(experts: readonly string[]): Promise<{ readonly address: Address; close(): Promise<void> }>;
 }

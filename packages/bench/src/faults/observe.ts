@@ -162,8 +162,8 @@ function textOfWhole(dialect: DialectName, body: Json | undefined): string | und
 
 function isError(dialect: DialectName, body: Json | undefined): boolean {
   const error = body?.['error'];
-  if (typeof error?.message !== 'string' || error.message === '' || typeof error.type !== 'string') return false;
-  return dialect !== 'messages' || body?.['type'] === 'error';
+  if (typeof error?.message !== 'string' || error.message === '') return false;
+  return dialect !== 'messages' || (body?.['type'] === 'error' && typeof error.type === 'string');
 }
 
 function eventsOf(text: string): StreamEvent[] {

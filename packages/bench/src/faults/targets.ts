@@ -33,9 +33,12 @@ export async function portkeyTarget(context: TargetContext): Promise<MatrixTarge
   return {
     name: 'portkey',
     dialects: ['chat'],
+    // It has no limit on the size of an answer.
+    unsupported: ['oversized', 'endlessLine', 'endless400'],
     connect: (experts) => {
       const config = {
-        strategy: { mode: 'fallback' },
+        // By default it falls back on every status that is no success, a request that is itself at fault included.
+        strategy: { mode: 'fallback', on_status_codes: [302, 401, 403, 404, 408, 429, 500, 502, 503, 504] },
         request_timeout: 1_000,
         targets: experts.map((url) => ({ provider: 'openai', api_key: 'bench-key', custom_host: url })),
       };

@@ -50,7 +50,9 @@ async function main(): Promise<void> {
   const children = createChildren();
   const all: TargetResults[] = [];
   const run = async (target: MatrixTarget): Promise<void> => {
-    const cells = matrixCases(target.dialects).filter((cell) => matches(cell, values.only));
+    const cells = matrixCases(target.dialects)
+      .filter(({ fault }) => target.unsupported?.includes(fault) !== true)
+      .filter((cell) => matches(cell, values.only));
     const results = await runMatrix(target, cells, {
       concurrency,
       isStopped: () => isStopped,
