@@ -28,6 +28,8 @@ export interface GatewayServer {
 /** Headers above this get 431. Node's own default, said here because the error message names it. */
 const MAX_HEADER_BYTES = 16_384;
 const IDLE_SWEEP_MS = 50;
+/** A refused body up to this length is read past. */
+const SKIPPED_BYTES = 65_536;
 /** Time to read the answer to what was no HTTP. */
 const REFUSED_LINGER_MS = 250;
 
@@ -96,9 +98,12 @@ export async function serve(
           code: httpError.code,
           error: httpError.code === 'GW_INTERNAL' ? stackOf(error) : undefined,
         });
+      const isLeft = !request.complete && !skips(request);
+      // Said in time, or a client that keeps connections sends its next request into one that is about to close.
+      if (isLeft && !response.headersSent) response.setHeader('connection', 'close');
       sendError(response, route?.error === undefined ? httpError : { ...httpError, body: route.error(httpError) });
       // What is left of a refused body is not read: the connection ends here.
-      if (!request.complete) request.destroy();
+      if (isLeft) request.destroy();
     }
   }
 
@@ -171,6 +176,14 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     });
     server.listen({ host, port, backlog: 4096 }, () => resolve());
   });
+}
+
+/** Reads past a small body that nobody wants, so that the connection can be used again. */
+function skips(request: IncomingMessage): boolean {
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (!(length <= SKIPPED_BYTES)) return false;
+  request.resume();
+  return true;
 }
 
 function stackOf(error: unknown): string {
