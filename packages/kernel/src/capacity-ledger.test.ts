@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type CapacityLedger, capacityLedger } from './capacity-ledger.ts';
+import { type CapacityLedger, calendarStartMs, capacityLedger } from './capacity-ledger.ts';
 import { dual } from './policies/dual.ts';
 import type { Candidate } from './policies/policy.ts';
 import { type Random, seededRandom } from './random.ts';
@@ -80,6 +80,87 @@ describe('one ledger', () => {
     });
     assert.throws(() => capacityLedger({ a: { capacity: 1, use: 'lent' as never } }), { path: 'a.use' });
     assert.throws(() => capacityLedger({ a: { capacity: 1, use: 'spent', periodMs: 0 } }), { path: 'a.periodMs' });
+  });
+
+  const at = Date.parse;
+  const windows = [
+    ['hour', '2026-02-28T23:59:59.999Z', '2026-03-01T00:00:00Z'],
+    ['day', '2026-02-28T00:00:00Z', '2026-03-01T00:00:00Z'],
+    ['month', '2026-12-01T00:00:00Z', '2027-01-01T00:00:00Z'],
+    ['month', '2024-02-29T12:00:00Z', '2024-03-01T00:00:00Z'],
+  ] as const;
+  for (const [calendar, during, after] of windows) {
+    test(`gives everything back at the end of the ${calendar} of ${during}, and books late settlements before it`, () => {
+      const ledger = capacityLedger({ usd: { capacity: 1, use: 'spent', calendar } });
+      const open = ledger.reserve({ usd: 1 }, at(during))!;
+      assert.equal(ledger.lacking({ usd: 0.25 }, at(after) - 1), 'usd');
+      assert.equal(ledger.freeAtMs('usd', 0.25, at(after) - 1), at(after));
+      assert.equal(ledger.lacking({ usd: 1 }, at(after)), undefined);
+      assert.equal(ledger.freeAtMs('usd', 1, at(after)), at(after));
+      assert.equal(ledger.freeAtMs('usd', 1.5, at(after)), undefined, 'never, whatever the time');
+      assert.notEqual(ledger.reserve({ usd: 0.5 }, at(after)), undefined);
+      ledger.settle(open, { usd: 1 });
+      assert.equal(ledger.used('usd', at(after)), 0.5);
+      assert.equal(calendarStartMs(calendar, at(during), 1), at(after));
+      assert.equal(calendarStartMs(calendar, at(after)), at(after));
+    });
+  }
+
+  test('says when a sliding period frees an amount: then it can be reserved, and a part of the period before it cannot', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ waitMs: fc.nat(4_000), amount: fc.integer({ min: 1, max: 4 }) }), { maxLength: 30 }),
+        fc.integer({ min: 1, max: 7 }),
+        (steps, amount) => {
+          const ledger = capacityLedger({ usd: { capacity: 7, use: 'spent', periodMs: 10_000 } });
+          let nowMs = 1_000_000;
+          for (const step of steps) {
+            nowMs += step.waitMs;
+            ledger.reserve({ usd: step.amount }, nowMs);
+          }
+          const freeMs = ledger.freeAtMs('usd', amount, nowMs)!;
+          assert.ok(freeMs >= nowMs && freeMs <= nowMs + 10_200, `${freeMs - nowMs}`);
+          if (freeMs > nowMs) assert.equal(ledger.lacking({ usd: amount }, freeMs - 170), 'usd');
+          assert.equal(ledger.lacking({ usd: amount }, freeMs), undefined);
+        },
+      ),
+      { seed: 20260102, numRuns: 300 },
+    );
+  });
+
+  test('books without asking, and is closed until there is room again', () => {
+    const ledger = capacityLedger({
+      usd: { capacity: 1, use: 'spent', calendar: 'hour' },
+      calls: { capacity: 1, use: 'held' },
+    });
+    ledger.book({ usd: 1.5, calls: 1 }, 0);
+    assert.equal(ledger.used('usd', 0), 1.5);
+    assert.equal(ledger.used('calls', 0), 0, 'nothing is held that nobody will give back');
+    assert.equal(ledger.reserve({ usd: 0 }, 0), undefined);
+    assert.notEqual(ledger.reserve({ usd: 1 }, 3_600_000), undefined);
+    assert.throws(() => ledger.book({ usd: -1 }, 0), { code: 'GW_OPTION' });
+  });
+
+  test('takes, changes and forgets limits while it runs', () => {
+    const ledger = capacityLedger({});
+    ledger.limit('usd', { capacity: 2, use: 'spent', calendar: 'day' }, 0, 0.5);
+    const open = ledger.reserve({ usd: 1 }, 0)!;
+    ledger.limit('usd', { capacity: 1.25, use: 'spent', calendar: 'day' }, 0, 99);
+    assert.equal(ledger.used('usd', 0), 1.5, 'of the same kind: what is used stays');
+    assert.equal(ledger.lacking({ usd: 0 }, 0), 'usd');
+    ledger.limit('usd', { capacity: 1.25, use: 'spent' }, 0, 0.25);
+    assert.equal(ledger.used('usd', 0), 0.25, 'of another kind: begun anew');
+    ledger.settle(open, { usd: 1 });
+    assert.equal(ledger.used('usd', 0), 0.25);
+    ledger.forget('usd');
+    assert.throws(() => ledger.used('usd', 0), { path: 'resource' });
+    assert.equal(ledger.open, 0);
+    assert.throws(() => ledger.limit('a', { capacity: 1, use: 'spent', calendar: 'week' as never }, 0), {
+      path: 'a.calendar',
+    });
+    assert.throws(() => ledger.limit('a', { capacity: 1, use: 'spent', calendar: 'day', periodMs: 5 }, 0), {
+      path: 'a.periodMs',
+    });
   });
 
   test('never exceeds a capacity in any stretch of a period, whatever is asked in whatever order', () => {

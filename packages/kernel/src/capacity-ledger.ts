@@ -13,7 +13,12 @@ export interface ResourceLimit {
   readonly use: 'held' | 'spent';
   /** After how many milliseconds what was spent comes back. Default: never. */
   readonly periodMs?: number;
+  /** What was spent comes back, all at once, at the next full hour, day or month of UTC. Not together with `periodMs`. */
+  readonly calendar?: CalendarWindow;
 }
+
+/** A stretch of the calendar, UTC. */
+export type CalendarWindow = 'hour' | 'day' | 'month';
 
 /** Resource -> amount, 0 or more. */
 export type Amounts = Readonly<Record<string, number>>;
@@ -43,8 +48,26 @@ export interface CapacityLedger {
    * @throws {GatewrightError} `GW_RESERVATION` if it is not open
    */
   release(reservation: number): void;
+  /** Books what was used without having been reserved. A resource may be overdrawn by it, and is closed until it is no more. */
+  book(amounts: Amounts, nowMs: number): void;
   /** How much of a resource is used or reserved. */
   used(resource: string, nowMs: number): number;
+  /** The first resource that has too little left for these amounts; undefined where they could be reserved. */
+  lacking(amounts: Amounts, nowMs: number): string | undefined;
+  /**
+   * Sets the limit of a resource, a new one or one that is known. What is used of a known one stays so, unless the
+   * limit is of another kind: then, as for a new one, `spent` is what is used already.
+   *
+   * @throws {OptionError} as for `capacityLedger`
+   */
+  limit(resource: string, limit: ResourceLimit, nowMs: number, spent?: number): void;
+  /** Forgets a resource. Open reservations of it are settled into nothing. */
+  forget(resource: string): void;
+  /**
+   * When, if nothing else is reserved, `amount` of it would be free, milliseconds since 1970; undefined where time alone
+   * does not free it.
+   */
+  freeAtMs(resource: string, amount: number, nowMs: number): number | undefined;
   /** How many reservations are open. */
   readonly open: number;
 }
@@ -53,8 +76,8 @@ export interface CapacityLedger {
 const PARTS = 60;
 
 interface Account {
-  readonly limit: ResourceLimit;
-  /** `[PARTS + 1]` a ring of amounts by part of the period; `[1]` where nothing comes back. */
+  limit: ResourceLimit;
+  /** `[PARTS + 1]` a ring of amounts by part of the period; `[1]` where nothing comes back, or all of it at once. */
   readonly spent: Float64Array;
   /** Number of the newest part, since time 0. */
   newest: number;
@@ -89,10 +112,7 @@ export function capacityLedger(limits: Readonly<Record<string, ResourceLimit>>):
         amount: numberOption(`amounts.${name}`, amount, { min: 0 }, 'Reserve the most that the use may come to.'),
         name,
       }));
-      for (const { account, amount } of wanted) {
-        advance(account, nowMs);
-        if (!(total(account) + amount <= account.limit.capacity)) return undefined;
-      }
+      for (const { account, amount } of wanted) if (!fits(account, amount, nowMs)) return undefined;
       last += 1;
       reservations.set(
         last,
@@ -121,10 +141,40 @@ export function capacityLedger(limits: Readonly<Record<string, ResourceLimit>>):
       reservations.delete(reservation);
       for (const { account, part, amount } of bookings) add(account, part, -amount);
     },
+    book(amounts, nowMs) {
+      for (const [name, amount] of Object.entries(amounts)) {
+        const account = known(accounts, name);
+        advance(account, nowMs);
+        if (account.limit.use === 'spent')
+          add(account, account.newest, numberOption(`amounts.${name}`, amount, { min: 0 }, 'Say what was used.'));
+      }
+    },
     used(resource, nowMs) {
       const account = known(accounts, resource);
       advance(account, nowMs);
       return total(account);
+    },
+    lacking(amounts, nowMs) {
+      for (const name in amounts) if (!fits(known(accounts, name), amounts[name]!, nowMs)) return name;
+      return undefined;
+    },
+    limit(resource, limit, nowMs, spent = 0) {
+      const account = accountOf(resource, limit);
+      const before = accounts.get(resource);
+      if (before !== undefined && isSameKind(before.limit, limit)) {
+        before.limit = limit;
+        return;
+      }
+      numberOption('spent', spent, { min: 0 }, 'Say what is used already.');
+      advance(account, nowMs);
+      add(account, account.newest, spent);
+      accounts.set(resource, account);
+    },
+    forget: (resource) => void accounts.delete(resource),
+    freeAtMs(resource, amount, nowMs) {
+      const account = known(accounts, resource);
+      advance(account, nowMs);
+      return freeAtMs(account, amount, nowMs);
     },
     get open() {
       return reservations.size;
@@ -143,6 +193,10 @@ function accountOf(name: string, limit: ResourceLimit): Account {
   numberOption(`${name}.capacity`, limit.capacity, { min: 0 }, 'Leave the resource out if it has no limit.');
   if (limit.use !== 'held' && limit.use !== 'spent')
     throw new OptionError(`${name}.use`, '"held" or "spent"', limit.use, 'Calls are held, money and starts are spent.');
+  if (limit.calendar !== undefined && !Object.hasOwn(WINDOW_OF, limit.calendar))
+    throw new OptionError(`${name}.calendar`, '"hour", "day" or "month"', limit.calendar, 'Leave it out for "never".');
+  if (limit.calendar !== undefined && limit.periodMs !== undefined)
+    throw new OptionError(`${name}.periodMs`, 'left out beside calendar', limit.periodMs, 'Choose one of them.');
   const comesBack = limit.use === 'spent' && limit.periodMs !== undefined;
   if (limit.periodMs !== undefined && !(limit.periodMs > 0 && limit.periodMs < Infinity))
     throw new OptionError(`${name}.periodMs`, 'a finite number above 0', limit.periodMs, 'Leave it out for "never".');
@@ -155,11 +209,58 @@ function known(accounts: ReadonlyMap<string, Account>, name: string): Account {
   throw new OptionError('resource', `one of ${[...accounts.keys()].join(', ')}`, name, 'Give the ledger its limit.');
 }
 
+function fits(account: Account, amount: number, nowMs: number): boolean {
+  advance(account, nowMs);
+  return total(account) + amount <= account.limit.capacity;
+}
+
+/** Number of the window of the calendar that a time falls into, since 1970. */
+const WINDOW_OF: Readonly<Record<CalendarWindow, (nowMs: number) => number>> = {
+  hour: (nowMs) => Math.floor(nowMs / 3_600_000),
+  day: (nowMs) => Math.floor(nowMs / 86_400_000),
+  month(nowMs) {
+    const date = new Date(nowMs);
+    return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth();
+  },
+};
+
+/**
+ * When a window of the calendar began, milliseconds since 1970.
+ *
+ * @param later 1 for the beginning of the next one
+ */
+export function calendarStartMs(window: CalendarWindow, nowMs: number, later: 0 | 1 = 0): number {
+  const number = WINDOW_OF[window](nowMs) + later;
+  if (window === 'month') return Date.UTC(1970, number);
+  return number * (window === 'hour' ? 3_600_000 : 86_400_000);
+}
+
+function isSameKind(one: ResourceLimit, other: ResourceLimit): boolean {
+  return one.use === other.use && one.periodMs === other.periodMs && one.calendar === other.calendar;
+}
+
+function freeAtMs({ limit, spent, newest }: Account, amount: number, nowMs: number): number | undefined {
+  let missing = -limit.capacity + amount;
+  for (const part of spent) missing += part;
+  if (missing <= 0) return nowMs;
+  if (limit.use === 'held' || amount > limit.capacity) return undefined;
+  if (limit.calendar !== undefined) return calendarStartMs(limit.calendar, nowMs, 1);
+  if (spent.length === 1) return undefined;
+  // Oldest part first: each comes back when the period after its end is over.
+  for (let part = newest - spent.length + 1; part <= newest; part++) {
+    if (part >= 0) missing -= spent[part % spent.length]!;
+    // Rounding may leave a trace of what is missing: then all of it has to come back.
+    if (missing <= 0 || part === newest) return Math.ceil(((part + spent.length) * limit.periodMs!) / PARTS);
+  }
+  return undefined;
+}
+
 /** Forgets the parts of the period that are over. A clock that steps back changes nothing. */
 function advance(account: Account, nowMs: number): void {
   const { spent, limit } = account;
-  if (spent.length === 1) return;
-  const part = Math.floor((nowMs / limit.periodMs!) * PARTS);
+  if (spent.length === 1 && limit.calendar === undefined) return;
+  const part =
+    limit.calendar === undefined ? Math.floor((nowMs / limit.periodMs!) * PARTS) : WINDOW_OF[limit.calendar](nowMs);
   if (!(part > account.newest)) return;
   if (part - account.newest >= spent.length) spent.fill(0);
   else for (let passed = account.newest + 1; passed <= part; passed++) spent[passed % spent.length] = 0;

@@ -1,7 +1,14 @@
 /** Public interface of the kernel. Pure: no I/O, no clock, no chance that is not passed in. */
 export { type Assignment, type AssignmentBuilder, assignmentBuilder, expertLoad } from './assignment.ts';
 export * as calibration from './calibration/index.ts';
-export { type Amounts, type CapacityLedger, capacityLedger, type ResourceLimit } from './capacity-ledger.ts';
+export {
+  type Amounts,
+  type CalendarWindow,
+  type CapacityLedger,
+  calendarStartMs,
+  capacityLedger,
+  type ResourceLimit,
+} from './capacity-ledger.ts';
 export {
   CHAIN_START,
   type ChainFault,
@@ -129,6 +136,8 @@ export { decideInShadow, type ShadowedDecision, type ShadowRecord, shadowSeed } 
 export { type PriceRule, priceRule, type SmoothedPrices, smoothedPrices, updatePrices } from './shadow-price.ts';
 export { rank, type Scores, selectTopK } from './top-k.ts';
 export {
+  type CacheRecord,
+  type AttemptRecord,
   type CallRecord,
   type DecisionTrace,
   type EstimatorRecord,

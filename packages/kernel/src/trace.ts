@@ -28,7 +28,7 @@ export type TraceVersion = 1 | typeof TRACE_VERSION;
 /** An expert that a hard constraint took out before any score, and which one. */
 export interface Removal {
   readonly expert: string;
-  /** Name of the constraint: `context`, `capability`, `cooldown`, `pinned`, ... */
+  /** Name of the constraint: `context`, `capability`, `breaker`, `pinned`, ... */
   readonly constraint: string;
   /** What it needed and what the expert has, one sentence. */
   readonly detail: string;
@@ -45,7 +45,23 @@ export interface EstimatorRecord {
   readonly observations: number;
 }
 
-/** One call that was made. */
+/** A failed attempt at a call that was made again. */
+export interface AttemptRecord {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly costUsd: number;
+  /** As of the call: from the start of the request's first call, milliseconds. */
+  readonly startedMs: number;
+  readonly latencyMs: number;
+  /** From its end to the next attempt, as planned, milliseconds. */
+  readonly waitMs: number;
+  readonly error: { readonly code: string; readonly message: string; readonly status?: number };
+}
+
+/**
+ * One call that was made. Tokens, cost and latency are those of all its attempts together: a composition sees one outcome
+ * for each rank, and so does a replay.
+ */
 export interface CallRecord {
   readonly rank: number;
   readonly expert: string;
@@ -53,6 +69,12 @@ export interface CallRecord {
   readonly released: boolean;
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Of the prompt, read from a cache of the provider; absent where none were. */
+  readonly cachedTokens?: number;
+  /** Of the prompt, written to one; absent where none were. */
+  readonly cacheWriteTokens?: number;
+  /** Of the answer, spent on thoughts; absent where none were. */
+  readonly reasoningTokens?: number;
   /** Where the token counts come from: the provider said so, or we estimated them. */
   readonly tokensFrom: 'provider' | 'estimate';
   readonly costUsd: number;
@@ -69,12 +91,36 @@ export interface CallRecord {
   /** Hash of what an extractor found the answer to be; absent where it found nothing, or nobody compared answers. */
   readonly answerKey?: string;
   readonly finishReason?: string;
+  /** Failed attempts before the last one, in their order; absent where the first was the last. */
+  readonly attempts?: readonly AttemptRecord[];
+  /**
+   * Index in `calls` of the broken call that this one went on with, of the same rank, by this or another expert. To the
+   * composition the two are one.
+   */
+  readonly continues?: number;
   readonly error?: {
     readonly code: string;
     readonly message: string;
     readonly elsewhere: boolean;
     readonly status?: number;
   };
+}
+
+/** Where an answer came from when no call was made for it. */
+export interface CacheRecord {
+  readonly kind: 'exact' | 'semantic';
+  /** The answer of a call under way was waited for; else it lay in the cache. */
+  readonly joined: boolean;
+  /** Since it was stored, milliseconds. */
+  readonly ageMs: number;
+  /** Trace of the request that paid for it. */
+  readonly source: string;
+  /** What that one cost, USD. */
+  readonly savedUsd: number;
+  /** How long it was waited for, milliseconds; absent where it was there. */
+  readonly waitedMs?: number;
+  /** 0..1, of a semantic hit. */
+  readonly similarity?: number;
 }
 
 /** Everything that one request's decision was made of. */
@@ -101,6 +147,8 @@ export interface DecisionTrace {
     /** What the policy was told of the request; absent where it was told nothing. */
     readonly facts?: RequestFacts;
   };
+  /** Whose account paid: the key's id, its project, a digest of the user's name; absent in old traces. */
+  readonly account?: { readonly key: string; readonly project?: string; readonly user?: string };
   readonly removed: readonly Removal[];
   /** Where the candidates' quality came from; absent where it is the declared one. */
   readonly estimator?: EstimatorRecord;
@@ -115,6 +163,10 @@ export interface DecisionTrace {
   readonly confidence?: Spec;
   readonly calls: readonly CallRecord[];
   readonly gates: readonly GateRecord[];
+  /** Second calls of races: how many were made, and how many the budget refused; absent where none was due. */
+  readonly hedges?: { readonly started: number; readonly refused: number };
+  /** Absent where calls were made for the answer. */
+  readonly cache?: CacheRecord;
   readonly result: {
     readonly status: 'ok' | 'error' | 'cancelled';
     /** Whose answer it was; absent when there was none. */
@@ -191,7 +243,8 @@ export function replayCalls(trace: DecisionTrace, composition?: Composition): Re
 }
 
 function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
-  const call = trace.calls.find((known) => known.rank === rank);
+  const first = trace.calls.find((known) => known.rank === rank && known.continues === undefined);
+  const call = first === undefined ? undefined : withContinuations(trace, first);
   if (call === undefined) {
     throw new GatewrightError('GW_REPLAY_MISS', `Trace ${trace.id} has no call of rank ${rank}.`, {
       fix: 'Replay with a composition that asks no more experts than the recorded one.',
@@ -204,6 +257,7 @@ function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
       confidence: undefined,
       prefixConfidence: call.prefixConfidence,
       contentTokens: call.prefixTokens ?? 0,
+      ...(call.prefixTokens === undefined ? {} : { isPaused: true }),
       startedMs: call.startedMs,
       costUsd: call.costUsd,
       latencyMs: Infinity,
@@ -219,8 +273,30 @@ function recordedCall(trace: DecisionTrace, rank: number): RecordedCall {
     answer: { key: call.answerKey, tokens: call.completionTokens },
     ...(call.contentMs === undefined ? {} : { contentMs: call.contentMs }),
     ...(call.error === undefined ? {} : { elsewhere: call.error.elsewhere }),
+    ...(call.prefixTokens === undefined ? {} : { isPaused: true }),
     ...(call.status === 'error' ? { brokeOff: call.released } : { contentTokens: tokensBeforeJudged(trace, call) }),
   };
+}
+
+/** A broken call and what went on with it, as the one call that they were to the composition. */
+function withContinuations({ calls }: DecisionTrace, first: CallRecord): CallRecord {
+  let merged = first;
+  let last = first;
+  for (;;) {
+    const index = calls.indexOf(last);
+    const next = calls.find(({ continues }) => continues === index);
+    if (next === undefined) return merged;
+    const { error: _, ...rest } = merged;
+    merged = {
+      ...rest,
+      status: next.status,
+      costUsd: merged.costUsd + next.costUsd,
+      latencyMs: next.startedMs + next.latencyMs - first.startedMs,
+      // What failed at last is told by the one that broke first: its failure is the client's.
+      ...(next.status === 'error' && first.error !== undefined ? { error: first.error } : {}),
+    };
+    last = next;
+  }
 }
 
 /** An answer that a prefix composition did not pause had ended before; elsewhere its whole length counts. */

@@ -159,6 +159,8 @@ test('refuses options out of range', () => {
     [{ minConfidence: 0.8, prefixTokens: 0 }, 'prefixTokens'],
     [{ minConfidence: 0.8, prefixTokens: 1.5 }, 'prefixTokens'],
     [{ minConfidence: 0.8, prefixTokens: '8' }, 'prefixTokens'],
+    [{ minConfidence: 0.8, prefixMs: 100 }, 'prefixMs'],
+    [{ minConfidence: 0.8, prefixTokens: 8, prefixMs: 0 }, 'prefixMs'],
   ];
   for (const [options, path] of cases) assert.throws(() => cascade(options as Options), { code: 'GW_OPTION', path });
 });
@@ -239,4 +241,15 @@ test('compares and records the calibrated confidence where it is given a calibra
   assert.throws(() => cascade({ minConfidence: 0.5, calibrator: { ...calibrator, values: [1] } }), {
     code: 'GW_CALIBRATION_STATE',
   });
+});
+
+test('a prefix may have a time, at which its answer is judged by what has come', () => {
+  const steps = cascade({ minConfidence: 0.8, prefixTokens: 8, prefixMs: 300 }).start(2);
+  assert.deepEqual(steps.next().value, { kind: 'open', call: { rank: 0, release: 'accept' }, tokens: 8, ms: 300 });
+  // Nothing had come: nobody knows how sure it is.
+  const { steps: taken, end } = run({ minConfidence: 0.8, prefixTokens: 8, prefixMs: 300 }, 2, [
+    open(undefined),
+    sure(1),
+  ]);
+  assert.deepEqual([taken, end], ['open 0 for 8, drop 0, content 1', '1: escalated 1 time; the last answer stands']);
 });

@@ -13,7 +13,8 @@ import type { Composition, GateRecord, Outcome, Step } from './composition.ts';
  * An answer without a confidence is not trusted: a threshold that nobody measures would be a promise without cover.
  *
  * With `prefixTokens` the decision falls on the first tokens of the answer: an accepted one streams on from there, a
- * rejected one is dropped without paying for the rest of it.
+ * rejected one is dropped without paying for the rest of it. With `prefixMs` it falls then at the latest, on what has come by
+ * then: an answer of which nothing has come has no confidence, and is escalated.
  *
  * With `accept` instead of `minConfidence` the threshold is one that calibration data supports, and every gate record says
  * what is promised of the accepted answers. A promise without such data is refused.
@@ -45,8 +46,10 @@ export function cascade(options: {
   attempts?: number;
   /** Decide after this many content tokens. Default: on the whole answer. */
   prefixTokens?: number;
+  /** Decide after this many milliseconds, if the prefix is not there by then. Only with `prefixTokens`. Default: wait for it. */
+  prefixMs?: number;
 }): Composition {
-  onlyOptions(options, ['minConfidence', 'accept', 'calibrator', 'attempts', 'prefixTokens']);
+  onlyOptions(options, ['minConfidence', 'accept', 'calibrator', 'attempts', 'prefixTokens', 'prefixMs']);
   const { minConfidence, stated } = gateOf(options);
   const calibrator = options.calibrator === undefined ? undefined : restoreCalibrator(options.calibrator);
   const attempts =
@@ -63,6 +66,8 @@ export function cascade(options: {
           'Leave it out to judge whole answers.',
         );
 
+  const prefixMs = prefixMsOf(options.prefixMs, prefixTokens);
+
   return {
     needsConfidence: true,
     maxCalls: (ranked) => Math.min(attempts, ranked),
@@ -72,7 +77,7 @@ export function cascade(options: {
       let mostTrusted: Outcome | undefined;
       for (let rank = 0; ; rank++) {
         const isLast = rank === last;
-        const [outcome] = yield firstStep(rank, isLast, prefixTokens);
+        const [outcome] = yield firstStep(rank, isLast, prefixTokens, prefixMs);
         if (outcome!.status === 'error' || outcome!.status === 'cancelled') {
           if (outcome!.released) return { rank, gates, reason: 'failed after a part of the answer was out' };
           const isRefused = outcome!.elsewhere === false;
@@ -146,9 +151,27 @@ function gateOf(options: { minConfidence?: number; accept?: AcceptanceClaim }): 
   };
 }
 
+function prefixMsOf(prefixMs: number | undefined, prefixTokens: number | undefined): number | undefined {
+  if (prefixMs === undefined) return undefined;
+  if (prefixTokens === undefined)
+    throw new OptionError(
+      'prefixMs',
+      'left out without prefixTokens',
+      prefixMs,
+      'Say how long a prefix is: prefixTokens.',
+    );
+  return numberOption('prefixMs', prefixMs, { min: 1 }, 'Leave it out to wait for the tokens.');
+}
+
 /** Nobody stands behind the last expert, so there is nothing to wait for: its answer may stream. */
-function firstStep(rank: number, isLast: boolean, prefixTokens: number | undefined): Step {
+function firstStep(
+  rank: number,
+  isLast: boolean,
+  prefixTokens: number | undefined,
+  prefixMs: number | undefined,
+): Step {
   if (isLast) return { kind: 'all', calls: [{ rank, release: 'content' }] };
   const call = { rank, release: 'accept' } as const;
-  return prefixTokens === undefined ? { kind: 'all', calls: [call] } : { kind: 'open', call, tokens: prefixTokens };
+  if (prefixTokens === undefined) return { kind: 'all', calls: [call] };
+  return { kind: 'open', call, tokens: prefixTokens, ...(prefixMs === undefined ? {} : { ms: prefixMs }) };
 }

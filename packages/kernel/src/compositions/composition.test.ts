@@ -195,6 +195,11 @@ test('pauses an open call at its prefix, unless it ends before', () => {
     [{ confidence: 0.7, contentTokens: 8 }, 'open 0.7'],
     [{ confidence: 0.7, contentTokens: 7 }, 'ok 0.7'],
     [{ confidence: 0.7, contentTokens: 7, prefixConfidence: 0.4 }, 'open 0.4'], // counts may be estimates
+    // Paused by the clock, whatever had come; the confidence that came later was not known then.
+    [{ contentTokens: 0, isPaused: true }, 'open undefined'],
+    [{ contentTokens: 3, isPaused: true, confidence: 0.9 }, 'open undefined'],
+    [{ contentTokens: 3, isPaused: true, confidence: 0.9, prefixConfidence: 0.4 }, 'open 0.4'],
+    [{ status: 'error', isPaused: true }, 'open undefined'],
     [{ status: 'error' }, 'error undefined'],
     [{ status: 'error', prefixConfidence: 0.9, brokeOff: true }, 'open 0.9'],
   ];

@@ -25,11 +25,15 @@ export type Step =
   /**
    * Start the calls one after another, `staggerMs` apart (the next one also starts as soon as all before it failed).
    * The first success wins (for `release: 'content'` the first content), the others are cancelled or never started.
-   * A failure that is the request's own fault ends the race too. One outcome per call.
+   * A failure that is the request's own fault ends the race too. One outcome per call. Without `staggerMs` whoever makes
+   * the calls waits as long as the one before usually takes at most; offline, where nobody knows, until it has failed.
    */
-  | { readonly kind: 'race'; readonly calls: readonly Call[]; readonly staggerMs: number }
-  /** Make one call, and pause it when `tokens` content tokens have arrived. Its outcome is `open`, or the end if it came before. */
-  | { readonly kind: 'open'; readonly call: Call; readonly tokens: number }
+  | { readonly kind: 'race'; readonly calls: readonly Call[]; readonly staggerMs?: number | undefined }
+  /**
+   * Make one call, and pause it when `tokens` content tokens have arrived or, where `ms` is given, so many milliseconds have
+   * passed. Its outcome is `open`, or the end if it came before. Offline no clock runs: only a recorded pause tells.
+   */
+  | { readonly kind: 'open'; readonly call: Call; readonly tokens: number; readonly ms?: number | undefined }
   /** Let the open call of that rank run to its end; from now on the client sees it. */
   | { readonly kind: 'resume'; readonly rank: number }
   /** Drop the open call of that rank; what it produced is paid for. */
@@ -135,6 +139,8 @@ export type RecordedCall = Omit<Outcome, 'rank' | 'released' | 'status'> & {
   readonly startedMs?: number;
   /** For `error`: it came after the client had seen a part of the answer (where `release` let it). Default false. */
   readonly brokeOff?: boolean;
+  /** It was paused at its prefix, whatever its length: the time was over. Default: its length tells. */
+  readonly isPaused?: boolean;
   /** Content tokens of the answer: an `open` step that allows more sees the end. Default: more than any prefix. */
   readonly contentTokens?: number;
   /** Cost of the call if it is dropped after that prefix, or cancelled in a race, USD. Default: the whole cost. */
@@ -187,16 +193,18 @@ function replayStep(step: Step, recorded: (rank: number) => RecordedCall): Outco
     case 'all':
       return step.calls.map((call) => ended(call.rank, recorded(call.rank), call.release === 'content'));
     case 'race':
-      return replayRace(step.calls, step.staggerMs, recorded);
+      return replayRace(step.calls, step.staggerMs ?? Infinity, recorded);
     case 'open': {
       const call = recorded(step.call.rank);
       // What has a confidence of its prefix got past its prefix, however it ended.
-      const isPaused = call.prefixConfidence !== undefined || (call.contentTokens ?? Infinity) >= step.tokens;
-      if (!isPaused || (call.status === 'error' && call.prefixConfidence === undefined))
+      const isPaused =
+        call.isPaused === true ||
+        call.prefixConfidence !== undefined ||
+        (call.contentTokens ?? Infinity) >= step.tokens;
+      if (!isPaused || (call.status === 'error' && call.prefixConfidence === undefined && call.isPaused !== true))
         return [ended(step.call.rank, call, false)];
-      return [
-        { ...ended(step.call.rank, call, false), status: 'open', confidence: call.prefixConfidence ?? call.confidence },
-      ];
+      const confidence = call.isPaused === true ? call.prefixConfidence : (call.prefixConfidence ?? call.confidence);
+      return [{ ...ended(step.call.rank, call, false), status: 'open', confidence }];
     }
     case 'resume':
       return [ended(step.rank, recorded(step.rank), true)];

@@ -12,6 +12,7 @@ export { random } from './random.ts';
 export { randomMatched } from './random-matched.ts';
 export { sleeping } from './sleeping.ts';
 export { staticOrder as static } from './static.ts';
+export { sticky } from './sticky.ts';
 export { thompson } from './thompson.ts';
 export { utility } from './utility.ts';
 export { weighted } from './weighted.ts';

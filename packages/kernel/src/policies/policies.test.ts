@@ -37,6 +37,14 @@ const requests = fc
     promptRank: fc.option(numbers(1), { nil: undefined }),
     groups: fc.constantFrom(['all'], undefined),
     preference: fc.option(fc.record({ qualityWeight: numbers(1), count: fc.nat() }), { nil: undefined }),
+    session: fc.option(
+      fc.record({
+        expert: fc.constantFrom('e0', 'e3', 'gone'),
+        switchCostUsd: numbers(1),
+        awaitsTools: fc.boolean(),
+      }),
+      { nil: undefined },
+    ),
     flags: fc.option(fc.record({ size: numbers(2), cost: numbers(1) }), { nil: undefined }),
   })
   .map((facts) => withoutAbsent<RequestFacts>(facts));

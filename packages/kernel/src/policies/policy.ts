@@ -42,6 +42,14 @@ export interface RequestFacts {
   readonly groups?: readonly string[];
   /** What its user is known to want: weight of quality against cost, 0..1, and how many choices it was learned from. */
   readonly preference?: { readonly qualityWeight: number; readonly count: number };
+  /** The conversation that the request goes on with, and who answered in it last. */
+  readonly session?: {
+    readonly expert: string;
+    /** What the prompt costs more, USD, where no cache holds the beginning of it, 0 or more. */
+    readonly switchCostUsd: number;
+    /** The request brings results of tools that this expert called. */
+    readonly awaitsTools: boolean;
+  };
   /** Soft flags: attribute -> what one unit of it costs, in quality, 0 or more. */
   readonly flags?: Readonly<Record<string, number>>;
 }
@@ -67,7 +75,7 @@ export interface Selection {
 }
 
 /** What a policy reads that no single request holds, so that it is looked up only for policies that do. */
-export type PolicyRead = 'weight' | 'preference' | 'promptRank';
+export type PolicyRead = 'weight' | 'preference' | 'promptRank' | 'session';
 
 /** Decides the order in which candidates are tried. A composition decides how the order is walked. */
 export interface Policy {

@@ -21,6 +21,7 @@ export const samples: Readonly<Record<string, readonly Readonly<Record<string, u
   ],
   sleeping: [{}, { explore: 0.2 }],
   static: [{}, { order: ['e3', 'e1', 'absent'] }],
+  sticky: [{ of: { use: 'bestOf' } }, { of: { use: 'random' }, margin: 0.1, stability: 2 }],
   thompson: [{ sd: 0.3 }, { sd: 0.02 }, { sd: 0.2, scale: 2, costWeight: 0.3 }],
   utility: [{ usdPerQuality: 0.1 }, { usdPerQuality: 0.02, msPerQuality: 60_000 }],
   weighted: [
