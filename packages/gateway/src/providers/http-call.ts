@@ -27,6 +27,12 @@ export interface AnswerFormat {
   ): ProviderAnswer & { readonly completion: { readonly data: string; readonly body: ChatCompletion } };
   /** Begins the translation of one stream. */
   stream(emit: Emit): StreamTranslator;
+  /**
+   * What an answer with a status that is no success means, where this server says it otherwise than all others.
+   *
+   * @returns undefined for what `statusFailure` makes of it
+   */
+  refusal?(status: number, body: Buffer, retryAfter: string | undefined): ProviderFailure | undefined;
 }
 
 /**
@@ -109,7 +115,7 @@ export function failedCall(failure: ProviderFailure): RunningCall {
 export function httpCall(
   pool: Pool,
   request: Dispatcher.DispatchOptions,
-  call: Pick<ProviderCall, 'stream'>,
+  call: Pick<ProviderCall, 'stream' | 'traceparent'>,
   sink: AnswerSink,
   format: AnswerFormat,
   limits: CallLimits,
@@ -128,6 +134,7 @@ export function httpCall(
       new ProviderFailure('GW_UPSTREAM_TIMEOUT', `The expert did not finish within ${limits.timeouts.totalMs} ms.`, {
         fix: 'Raise timeouts.totalMs, or ask for a shorter answer.',
         elsewhere: true,
+        isOutOfTime: true,
       }),
     );
   }, limits.timeouts.totalMs);
@@ -148,7 +155,10 @@ export function httpCall(
     controller?.abort(failure);
   };
 
-  const refuse = (): void => fail(statusFailure(status, Buffer.concat(parts), retryAfter, limits.secrets));
+  const refuse = (): void => {
+    const body = Buffer.concat(parts);
+    fail(format.refusal?.(status, body, retryAfter) ?? statusFailure(status, body, retryAfter, limits.secrets));
+  };
 
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
@@ -220,11 +230,11 @@ export function httpCall(
     onResponseError(_, error) {
       // The status is the answer, whatever became of the words that were to explain it.
       if (status >= 300) refuse();
-      else fail(transportFailure(error, stream?.hasContent() === true, limits));
+      else fail(transportFailure(error, stream?.hasContent() === true, limits, status === 0));
     },
   };
   try {
-    pool.dispatch(request, handler);
+    pool.dispatch(withTraceparent(request, call.traceparent), handler);
   } catch (error) {
     fail(transportFailure(error instanceof Error ? error : new Error(String(error)), false, limits));
   }
@@ -234,6 +244,15 @@ export function httpCall(
     cancel: () =>
       fail(new ProviderFailure('GW_CANCELLED', 'The call was cancelled.', { fix: 'Nothing to do.', elsewhere: false })),
   };
+}
+
+/** All providers over HTTP list their headers flat: name, value, name, value. */
+function withTraceparent(
+  request: Dispatcher.DispatchOptions,
+  traceparent: string | undefined,
+): Dispatcher.DispatchOptions {
+  if (traceparent === undefined) return request;
+  return { ...request, headers: [...((request.headers ?? []) as string[]), 'traceparent', traceparent] };
 }
 
 /** Reads the events of one stream. */
@@ -290,14 +309,15 @@ function streamReader(format: AnswerFormat, sink: AnswerSink, fail: (failure: Pr
       if (isOver) return;
       feed(undefined);
       if (isOver) return;
-      isOver = true;
       let answer: ProviderAnswer;
       try {
+        // May emit: some formats say only with the end of the connection that a choice has ended.
         answer = translator.end();
       } catch (error) {
         stop(error);
         return;
       }
+      isOver = true;
       succeed(answer);
     },
     hasContent: () => translator.hasContent,

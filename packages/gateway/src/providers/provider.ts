@@ -1,6 +1,7 @@
 /** What the gateway asks of whoever answers a request. One file per provider beside this one. */
 import type { Timeouts } from '../config/config.ts';
 import type { ChatChunk, ChatCompletion, ChatRequest, Usage } from '../wire/chat.ts';
+import type { EmbeddingList, EmbeddingRequest } from '../wire/embeddings.ts';
 
 /** One call to one expert. */
 export interface ProviderCall {
@@ -13,6 +14,8 @@ export interface ProviderCall {
   readonly stream: boolean;
   /** Correlates the call with the trace; may be sent upstream. */
   readonly traceId: string;
+  /** W3C trace context to send upstream; undefined: none. */
+  readonly traceparent?: string | undefined;
   /** Decides whatever the provider would otherwise draw at random (32 bits). */
   readonly seed: number;
 }
@@ -54,10 +57,49 @@ export interface RunningCall {
   cancel(): void;
 }
 
+/** One call for vectors. */
+export interface EmbeddingCall {
+  /** As the client sent it; the provider puts its own model name in. Shared between calls: never mutate. */
+  readonly body: EmbeddingRequest;
+  /** Correlates the call with the log; may be sent upstream. */
+  readonly traceId: string;
+}
+
+/** The vectors in the order of the inputs and the encoding that the request asks for. */
+export interface EmbeddingAnswer {
+  /** JSON text of `body`. */
+  readonly data: string;
+  readonly body: EmbeddingList;
+}
+
+/** A call for vectors under way. */
+export interface RunningEmbedding {
+  /** Rejects with a `ProviderFailure` only. */
+  readonly answer: Promise<EmbeddingAnswer>;
+  /** As of a `RunningCall`. */
+  cancel(): void;
+}
+
 /** An expert's connection to whoever answers. */
 export interface Provider {
   /** Starts a call. Never throws: whatever goes wrong arrives through `answer`. */
   start(call: ProviderCall, sink: AnswerSink): RunningCall;
+  /**
+   * The same request, continued after `text`: what the expert answers to it goes on where `text` breaks off, without saying
+   * it again. Only where the server promises to continue an assistant's message; for one choice of plain text.
+   *
+   * @param request left alone
+   * @param text what has come of the answer so far, not empty
+   */
+  prefill?(request: ChatRequest, text: string): ChatRequest;
+  /**
+   * How many tokens the request's prompt has, asked of the server; only where the server can say so.
+   *
+   * Rejects with a `ProviderFailure`.
+   */
+  countTokens?(body: ChatRequest): Promise<number>;
+  /** Starts a call for vectors; absent where it makes none. Never throws. */
+  embed?(call: EmbeddingCall): RunningEmbedding;
   /** Closes idle connections and frees memory. Calls under way may finish. */
   close(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import type { ChatChunk, ChatChunkChoice, ChatCompletion, ChatRequest, TokenLogp
 import { lastUserText, messageText } from '../wire/chat.ts';
 import { ProviderFailure } from './failure.ts';
 import type { AnswerSink, ConnectProvider, ProviderAnswer, ProviderCall, RunningCall } from './provider.ts';
+import { sandboxEmbeddings } from './sandbox-embeddings.ts';
 
 /** What `sandbox` takes. */
 export interface SandboxOptions {
@@ -46,6 +47,7 @@ export function sandbox(options: SandboxOptions): ConnectProvider {
   }
   return () => ({
     start: (call, sink) => startCall(profile, call, sink, { realtime, now }),
+    embed: (call) => sandboxEmbeddings(profile.id, call),
     close: async () => {},
   });
 }

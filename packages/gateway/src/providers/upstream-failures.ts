@@ -97,11 +97,13 @@ export function errorEvent(error: unknown, secrets: readonly string[]): Provider
  * A connection that could not be made, stalled or broke.
  *
  * @param hasContent whether content had come: then the stream was cut
+ * @param isUnanswered whether not even a status had come
  */
 export function transportFailure(
   error: Error,
   hasContent: boolean,
   { timeouts, secrets }: { readonly timeouts: ProviderContext['timeouts']; readonly secrets: readonly string[] },
+  isUnanswered = false,
 ): ProviderFailure {
   const why = redact(error.message, secrets).slice(0, 300);
   if (error instanceof errors.HeadersTimeoutError) {
@@ -136,6 +138,8 @@ export function transportFailure(
   return new ProviderFailure('GW_UPSTREAM_RESET', `The connection to the expert broke: ${why}.`, {
     fix: 'See the logs of the expert.',
     elsewhere: true,
+    // The socket had brought other answers before: the server closed it between two requests.
+    isStaleConnection: isUnanswered && error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0,
   });
 }
 

@@ -1,0 +1,142 @@
+/** What providers share that translate the one form into a format of their own: reading its pieces, and naming what is left. */
+import type { ChatRequest } from '../wire/chat.ts';
+import { isObject } from './upstream-failures.ts';
+
+/** Media inside a request. */
+export interface InlineMedia {
+  /** For example `image/png`. */
+  readonly mimeType: string;
+  /** Base64, without prefix. */
+  readonly base64: string;
+}
+
+/** The content of a `data:` URL in base64; undefined for any other text. */
+export function dataUrl(url: unknown): InlineMedia | undefined {
+  if (typeof url !== 'string' || !url.startsWith('data:')) return undefined;
+  const comma = url.indexOf(',');
+  // A header is short: a comma far away belongs to something else.
+  if (comma < 0 || comma > 256) return undefined;
+  const [mimeType, ...parameters] = url.slice('data:'.length, comma).split(';');
+  if (parameters.at(-1)?.toLowerCase() !== 'base64') return undefined;
+  return { mimeType: mimeType === '' ? 'text/plain' : mimeType!.toLowerCase(), base64: url.slice(comma + 1) };
+}
+
+/** Text of a content: itself, or its text and refusal parts joined with newlines. */
+export function contentText(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  const texts: string[] = [];
+  for (const part of content) {
+    if (!isObject(part)) continue;
+    const text = part['type'] === 'refusal' ? part['refusal'] : part['text'];
+    if (typeof text === 'string') texts.push(text);
+  }
+  return texts.join('\n');
+}
+
+/** Arguments of a call as the object that their text says; undefined if it says none. No text at all is no argument. */
+export function callArguments(text: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (isObject(text)) return text;
+  if (text === undefined || text === null || text === '') return {};
+  if (typeof text !== 'string') return undefined;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return isObject(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Name of the function by id of the call, over all messages. */
+export function calledNames({ messages }: ChatRequest): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const message of messages) {
+    const calls = message['tool_calls'];
+    if (!Array.isArray(calls)) continue;
+    for (const call of calls) {
+      if (!isObject(call) || typeof call['id'] !== 'string' || !isObject(call['function'])) continue;
+      const name = call['function']['name'];
+      if (typeof name === 'string') names.set(call['id'], name);
+    }
+  }
+  return names;
+}
+
+/** What `tool_choice` asks for. `names` are the only functions allowed; undefined stands for all. */
+export interface ToolChoice {
+  readonly mode: 'auto' | 'none' | 'required';
+  readonly names?: readonly string[];
+}
+
+/** Reads `tool_choice` in all its forms; undefined where there is none, or none that is known. */
+export function toolChoice(choice: unknown): ToolChoice | undefined {
+  if (choice === 'auto' || choice === 'none' || choice === 'required') return { mode: choice };
+  if (!isObject(choice)) return undefined;
+  const name = functionName(choice);
+  if (choice['type'] === 'function') return name === undefined ? undefined : { mode: 'required', names: [name] };
+  const allowed = choice['allowed_tools'];
+  if (choice['type'] !== 'allowed_tools' || !isObject(allowed) || !Array.isArray(allowed['tools'])) return undefined;
+  const names = allowed['tools'].flatMap((tool: unknown) => (isObject(tool) ? (functionName(tool) ?? []) : []));
+  return { mode: allowed['mode'] === 'required' ? 'required' : 'auto', names };
+}
+
+function functionName(tool: Record<string, unknown>): string | undefined {
+  const name = isObject(tool['function']) ? tool['function']['name'] : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** Texts that end the answer. */
+export function stopTexts(stop: unknown): readonly string[] | undefined {
+  if (typeof stop === 'string') return [stop];
+  if (!Array.isArray(stop) || stop.length === 0) return undefined;
+  return stop.filter((text): text is string => typeof text === 'string');
+}
+
+/** Fields that tell the gateway or the transport something, and the model nothing. */
+const ENVELOPE = ['model', 'messages', 'stream', 'stream_options'];
+
+/** What a server does anyway when it is not told: nothing is lost with these values. */
+const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
+  n: [1],
+  store: [false],
+  parallel_tool_calls: [true],
+  service_tier: ['auto', 'default'],
+  logprobs: [false],
+  top_logprobs: [0],
+  tool_choice: ['auto'],
+  frequency_penalty: [0],
+  presence_penalty: [0],
+  verbosity: ['medium'],
+};
+
+/**
+ * Fields of a request that a format has no place for.
+ *
+ * @param carried names of the fields that it has a place for
+ */
+export function uncarriedFields(request: ChatRequest, carried: readonly string[]): string[] {
+  const names: string[] = [];
+  for (const name of Object.keys(request)) {
+    const value = request[name];
+    if (value === null || value === undefined) continue;
+    if (carried.includes(name) || ENVELOPE.includes(name)) continue;
+    if (NEUTRAL[name]?.includes(value) === true) continue;
+    if (Array.isArray(value) && value.length === 0) continue;
+    names.push(name);
+  }
+  return names;
+}
+
+/** An object's own objects, one level deep, joined with ours; everything else of `over` wins. */
+export function mergedBody(
+  body: Readonly<Record<string, unknown>>,
+  over: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...body };
+  for (const name of Object.keys(over)) {
+    const own = merged[name];
+    const value = over[name];
+    merged[name] = isObject(own) && isObject(value) ? { ...own, ...value } : value;
+  }
+  return merged;
+}
