@@ -3,6 +3,7 @@
  * OpenAI's Chat Completions (`chat.ts`) with the extensions listed there; a dialect translates both ways.
  */
 import type { HttpError } from '../http-errors.ts';
+import type { Principal } from '../identity/principal.ts';
 import type { ChatChunk, ChatCompletion, ChatRequest } from './chat.ts';
 
 /** A client format. */
@@ -14,9 +15,14 @@ export interface Dialect {
    *
    * @throws {GatewrightError} `GW_REQUEST_TYPE`, naming the client's own path and what belongs there
    */
-  read(body: unknown): DialectReading | Promise<DialectReading>;
+  read(body: unknown, asker: Asker): DialectReading | Promise<DialectReading>;
   /** The body of an error, in the form that the dialect's own clients understand. */
   error(error: HttpError): string;
+}
+
+/** Whoever sent a request: an earlier answer is found only by those it was given to. */
+export interface Asker {
+  readonly principal: Principal;
 }
 
 /** What the answer's translation may know. */
@@ -43,7 +49,8 @@ export interface DialectReading {
   /** Begins a streamed answer. */
   stream(context: AnswerContext): DialectStream;
   /**
-   * Keeps what a later request may refer to. Awaited when the answer is whole, before its end is sent; never rejects.
+   * Keeps what a later request may refer to. Called when the answer has been written to its end, and awaited before that
+   * end is sent; never rejects.
    */
   keep?(): Promise<void>;
 }

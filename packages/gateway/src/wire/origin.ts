@@ -11,8 +11,14 @@ export type OriginFormat = 'messages' | 'responses' | 'gemini';
 
 const ORIGIN: unique symbol = Symbol('origin');
 
+interface Origin {
+  readonly format: OriginFormat;
+  readonly value: unknown;
+  readonly lost: readonly string[];
+}
+
 interface Marked {
-  readonly [ORIGIN]?: { readonly format: OriginFormat; readonly value: unknown };
+  readonly [ORIGIN]?: Origin;
 }
 
 /**
@@ -20,9 +26,15 @@ interface Marked {
  *
  * @param piece a message, a part of its content, a tool, a call of a tool, a delta; of a whole request or answer the
  *   value holds only the fields that the one form cannot carry
+ * @param lost of a request: paths, as the client named them, of all that only this format can say
  */
-export function withOrigin<T extends object>(piece: T, format: OriginFormat, value: unknown): T {
-  const marked: T & Marked = { ...piece, [ORIGIN]: { format, value } };
+export function withOrigin<T extends object>(
+  piece: T,
+  format: OriginFormat,
+  value: unknown,
+  lost: readonly string[] = [],
+): T {
+  const marked: T & Marked = { ...piece, [ORIGIN]: { format, value, lost } };
   return marked;
 }
 
@@ -30,4 +42,15 @@ export function withOrigin<T extends object>(piece: T, format: OriginFormat, val
 export function originOf(piece: object, format: OriginFormat): unknown {
   const origin = (piece as Marked)[ORIGIN];
   return origin?.format === format ? origin.value : undefined;
+}
+
+/**
+ * What a provider loses of a request that came from another format: it reports these paths in `RunningCall.notCarried`,
+ * without those for which it has a place of its own.
+ *
+ * @param own the provider's own format: from that nothing is lost
+ */
+export function leftovers(request: object, own?: OriginFormat): readonly string[] {
+  const origin = (request as Marked)[ORIGIN];
+  return origin === undefined || origin.format === own ? [] : origin.lost;
 }
