@@ -1,9 +1,12 @@
 /** The pool at run time: each expert with its connection, what it is doing and how it has been. */
 import { create } from '@gatewright/kernel';
-import type { Expert } from './config/config.ts';
+import type { Expert, Resilience } from './config/config.ts';
 import type { ProviderFailure } from './providers/failure.ts';
 import * as providers from './providers/index.ts';
 import type { ConnectProvider, Provider, ProviderContext } from './providers/provider.ts';
+import { type Breaker, type BreakerPermit, breaker } from './resilience/breaker.ts';
+import { outliers } from './resilience/outliers.ts';
+import { type RecentTimes, recentTimes } from './resilience/recent-times.ts';
 
 /** One expert at run time. Mutated by `started`, `ended` and the price book only. */
 export interface LiveExpert {
@@ -23,18 +26,23 @@ export interface LiveExpert {
   latencyMs: number | undefined;
   /** Learned completion tokens of an answer; undefined before the first answer. */
   outputTokens: number | undefined;
-  failuresInARow: number;
-  /** Not asked before this time (milliseconds since 1970), while others can be. */
-  coolUntilMs: number;
+  /** When the pool was compared last; kept by its first expert. */
+  comparedMs?: number;
+  /** Says whether it may be asked now. */
+  readonly breaker: Breaker;
+  /** Newest times to the first content of its streams, milliseconds. */
+  readonly contentTimes: RecentTimes;
+  /** Newest times to its whole answers, milliseconds. */
+  readonly answerTimes: RecentTimes;
   lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+  /** A manager took it out: it gets no new calls until it is restored. */
+  isDrained: boolean;
 }
 
 /** Share of a new observation in a learned mean: about the last ten count. */
 const LEARNING_RATE = 0.1;
-/** An expert is left alone after this many failures in a row. */
-const FAILURES_TO_COOL = 3;
-const FIRST_COOLDOWN_MS = 1_000;
-const LONGEST_COOLDOWN_MS = 60_000;
+/** Enough for a 95th percentile; sorting them costs a few microseconds. */
+const TIMES_KEPT = 64;
 
 /**
  * Connects every expert of a configuration. Experts that `previous` has with the very same settings are taken over with
@@ -64,9 +72,11 @@ export function connectExperts(
       costUsd: 0,
       latencyMs: undefined,
       outputTokens: undefined,
-      failuresInARow: 0,
-      coolUntilMs: 0,
+      breaker: breaker(expert.breaker),
+      contentTimes: recentTimes(TIMES_KEPT),
+      answerTimes: recentTimes(TIMES_KEPT),
       lastFailure: undefined,
+      isDrained: previous.find((live) => live.expert.id === expert.id)?.isDrained ?? false,
     };
   });
 }
@@ -88,47 +98,92 @@ export function connectProvider(
   return connect({ timeouts, env, shared });
 }
 
-/** Books the start of a call. */
-export function callStarted(live: LiveExpert): void {
+/**
+ * Books the start of a call, if the expert's breaker lets it through.
+ *
+ * @param isForced whatever the breaker says: nobody else is left
+ * @returns to be handed back when the call has ended; undefined if it may not be made
+ */
+export function callStarted(live: LiveExpert, nowMs: number, isForced = false): BreakerPermit | undefined {
+  const permit = live.breaker.begin(nowMs) ?? (isForced ? live.breaker.force(nowMs) : undefined);
+  if (permit === undefined) return undefined;
   live.inFlight++;
   live.startedSinceUpdate++;
   if (live.inFlight > live.peakInFlight) live.peakInFlight = live.inFlight;
+  return permit;
 }
 
 /** Books an answer. */
 export function callSucceeded(
   live: LiveExpert,
-  call: { latencyMs: number; completionTokens: number; costUsd: number },
+  permit: BreakerPermit,
+  call: { latencyMs: number; contentMs?: number | undefined; completionTokens: number; costUsd: number },
+  nowMs: number,
 ): void {
   live.inFlight--;
   live.ok++;
   live.costUsd += call.costUsd;
-  live.failuresInARow = 0;
-  live.coolUntilMs = 0;
+  live.breaker.succeeded(permit, nowMs);
+  if (call.contentMs !== undefined) live.contentTimes.add(call.contentMs);
+  live.answerTimes.add(call.latencyMs);
   live.latencyMs = mix(live.latencyMs, call.latencyMs);
   live.outputTokens = mix(live.outputTokens, call.completionTokens);
 }
 
-/** Books a failure: an expert that fails again and again, or asks to be left alone, cools down. */
-export function callFailed(live: LiveExpert, failure: ProviderFailure, costUsd: number, nowMs: number): void {
+/** Books a failure. An expert that asks to be left alone (429) is, at once. */
+export function callFailed(
+  live: LiveExpert,
+  permit: BreakerPermit,
+  failure: ProviderFailure,
+  costUsd: number,
+  nowMs: number,
+): void {
   live.inFlight--;
   live.failed++;
   live.costUsd += costUsd;
-  // A request that is itself at fault, or a prompt that was not recorded, says nothing about the expert.
-  if (!failure.elsewhere || failure.code === 'GW_REPLAY_MISS') return;
+  // A request that is itself at fault, a prompt that was not recorded or a connection closed between two requests says
+  // nothing about the expert.
+  if (!failure.elsewhere || failure.code === 'GW_REPLAY_MISS' || failure.isStaleConnection) {
+    live.breaker.dropped(permit);
+    return;
+  }
   live.lastFailure = { code: failure.code, message: failure.message, atMs: nowMs };
-  live.failuresInARow++;
   const isTold = failure.code === 'GW_UPSTREAM_RATE_LIMIT';
-  if (!isTold && live.failuresInARow < FAILURES_TO_COOL) return;
-  const backOffMs = FIRST_COOLDOWN_MS * 2 ** Math.min(10, live.failuresInARow - (isTold ? 1 : FAILURES_TO_COOL));
-  live.coolUntilMs = nowMs + Math.min(LONGEST_COOLDOWN_MS, failure.retryAfterMs ?? backOffMs);
+  live.breaker.failed(permit, nowMs, isTold ? { retryAfterMs: failure.retryAfterMs } : undefined);
+}
+
+/** Times to the first content before an expert is compared with the others. */
+const LEAST_TIMES = 20;
+/** Medians are compared that often. */
+const COMPARE_EVERY_MS = 1_000;
+
+/**
+ * Leaves those experts alone that are far slower to their first content than the pool, if the configuration says how much
+ * that is. Cheap when nothing is due. A new start brings new times: what made it slow is forgotten.
+ */
+export function ejectOutliers(
+  experts: readonly LiveExpert[],
+  { outlierFactor, outlierShare }: Pick<Resilience, 'outlierFactor' | 'outlierShare'>,
+  nowMs: number,
+): void {
+  if (outlierFactor === undefined || nowMs - (experts[0]!.comparedMs ?? 0) < COMPARE_EVERY_MS) return;
+  experts[0]!.comparedMs = nowMs;
+  const pool = experts.map(({ contentTimes, breaker }) => ({
+    medianMs: contentTimes.count < LEAST_TIMES ? undefined : contentTimes.quantile(0.5),
+    isOut: breaker.status(nowMs).state !== 'closed',
+  }));
+  for (const index of outliers(pool, { factor: outlierFactor, largestShare: outlierShare })) {
+    experts[index]!.breaker.open(nowMs, 'latency');
+    experts[index]!.contentTimes.clear();
+  }
 }
 
 /** Books a call that was cancelled: neither for nor against the expert. */
-export function callCancelled(live: LiveExpert, costUsd: number): void {
+export function callCancelled(live: LiveExpert, permit: BreakerPermit, costUsd: number): void {
   live.inFlight--;
   live.cancelled++;
   live.costUsd += costUsd;
+  live.breaker.dropped(permit);
 }
 
 function mix(mean: number | undefined, observation: number): number {

@@ -234,10 +234,10 @@ describe('an expert that fails again and again', () => {
       assert.deepEqual([trace.calls.length, trace.result.expert], [1, 'good']);
       assert.deepEqual(
         trace.removed.map(({ expert, constraint }) => [expert, constraint]),
-        [['broken', 'cooldown']],
+        [['broken', 'breaker']],
       );
       assert.equal(started.faulty!.requests.length, 3);
-      assert.equal(await stateOf(started), 'cooling');
+      assert.equal(await stateOf(started), 'open');
       assert.equal((await fetch(`${started.gate.url}/readyz`)).status, 200);
     } finally {
       await started.close();
@@ -252,7 +252,7 @@ describe('an expert that fails again and again', () => {
       assert.equal(trace.calls.length, 1);
       const waitMs = Number(/another (\d+) ms after GW_UPSTREAM_RATE_LIMIT/.exec(trace.removed[0]!.detail)![1]);
       assert.ok(waitMs > 5_000 && waitMs <= 7_000, `${waitMs}`);
-      assert.equal(await stateOf(started), 'cooling');
+      assert.equal(await stateOf(started), 'open');
     } finally {
       await started.close();
     }
