@@ -14,6 +14,15 @@ export interface Router {
   find(path: string): FoundRoute | undefined;
 }
 
+/** A path for a message: a part that could be a key is not repeated. */
+export function shownPath(path: string): string {
+  return path
+    .slice(0, 200)
+    .split('/')
+    .map((part) => (/^[\w.-]{0,24}$/.test(part) ? part : '...'))
+    .join('/');
+}
+
 /** Joins the routes of several endpoint files. A path without `:` comes before one with. */
 export function createRouter(groups: readonly Readonly<Record<string, Route>>[]): Router {
   const exact = new Map<string, FoundRoute>();

@@ -76,7 +76,7 @@ export function sseWriter(response: ServerResponse, clientStallMs: number, pace:
         'x-accel-buffering',
         'no',
         // HTTP/1.0, which proxies still speak, has no chunks and so no trailers.
-        ...(response.req.httpVersion === '1.0' ? [] : ['trailer', 'x-gw-cost-usd, x-gw-confidence']),
+        ...(response.req.httpVersion === '1.0' ? [] : ['trailer', 'x-gw-cost-usd, x-gw-confidence, x-gw-overhead-ms']),
         ...headers,
       ]);
     },
