@@ -136,3 +136,21 @@ function streamedText(text: string): string {
     throw new GatewrightError('GW_UPSTREAM_TRUNCATED', 'The stream ended without [DONE].', { fix: 'Ask again.' });
   return content;
 }
+
+/**
+ * Asks a gateway for JSON.
+ *
+ * @throws {GatewrightError} with the gateway's own code, or `GW_UNREACHABLE`
+ */
+export async function getJson(url: string, env: Readonly<Record<string, string | undefined>>): Promise<unknown> {
+  const key = env['GATEWRIGHT_API_KEY']?.split(',')[0];
+  let response: Response;
+  try {
+    response = await fetch(url, { headers: key === undefined ? {} : { authorization: `Bearer ${key}` } });
+  } catch (error) {
+    throw unreachable(url, error instanceof Error ? error : new Error(String(error)));
+  }
+  const text = await response.text();
+  if (!response.ok) throw refusal({ status: response.status, headers: {}, text });
+  return JSON.parse(text);
+}

@@ -13,6 +13,7 @@ import {
   type Standing,
   type Vote,
 } from '@gatewright/kernel';
+import type { Principal } from './identity/principal.ts';
 import type { StateStore } from './stores/states.ts';
 import type { Feedback, StoredTrace, TraceStore } from './stores/store.ts';
 
@@ -36,6 +37,11 @@ export interface GivenFeedback {
 
 /** Somebody without a key, on a gateway that takes none. */
 export const ANYBODY: Speaker = { keyDigest: '', isVerifier: false };
+
+/** What the desk needs to know of whoever asks. */
+export function speakerOf({ keyDigest, roles }: Principal): Speaker {
+  return { keyDigest, isVerifier: roles.includes('verifier') };
+}
 
 /** The desk. */
 export interface FeedbackDesk {

@@ -13,22 +13,34 @@ import {
   seededRandom,
   TRACE_VERSION,
 } from '@gatewright/kernel';
+import { type ResponseCache, responseCache } from './caches/response-cache.ts';
+import { CACHE_BYTES, cacheSettings, semanticOf } from './caches/settings.ts';
 import type { Config } from './config/config.ts';
 import { type Delivery, type Drive, type DriveResult, drive } from './drive.ts';
 import type { RequestHints } from './features/hints.ts';
 import { recentFeatures } from './features/recent.ts';
 import { ANYBODY, createFeedbackDesk, type GivenFeedback, type Speaker } from './feedback-desk.ts';
 import { toHttpError } from './http-errors.ts';
-import type { Principal } from './identity/principal.ts';
+import { type Identity, memoryIdentity } from './identity/administration.ts';
+import { ANYONE, type Principal, requireModel } from './identity/principal.ts';
 import { readsEmbedding } from './learning.ts';
 import { type LiveFeed, liveFeed } from './live.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { createRuntime, type Decision, decide, type Runtime } from './pipeline.ts';
+import type { Book } from './money/book.ts';
+import { createLedger, type Ledger, type RequestAccount } from './money/ledger.ts';
+import { createRuntime, type Decision, decide, meantModel, type Runtime } from './pipeline.ts';
 import type { ProviderContext } from './providers/provider.ts';
+import type { ReloadOutcome } from './reload.ts';
+import { lesser, withoutRouting } from './requirements.ts';
+import { deadlineOf } from './resilience/deadline.ts';
+import { memoryResponses, type ResponseStore } from './stores/responses.ts';
 import { memoryStates, type StateStore } from './stores/states.ts';
 import type { Bodies, Feedback, StoredTrace, TraceStore } from './stores/store.ts';
+import { telemetryOf } from './telemetry/otlp.ts';
+import { callSpanId, traceContext, traceparentOf } from './telemetry/trace-context.ts';
 import { traceIds, traceTimeMs } from './trace-id.ts';
 import { type ChatRequest, lastUserText } from './wire/chat.ts';
+import { keptUserText } from './wire/kept-body.ts';
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -36,6 +48,12 @@ export interface GatewayOptions {
   readonly store: TraceStore;
   /** Where the estimators' states are kept. Default: in memory. */
   readonly states?: StateStore;
+  /** Where answers of the Responses API are kept. Default: in memory. */
+  readonly responses?: ResponseStore;
+  /** Virtual keys and the log of what managers did. Default: in memory. */
+  readonly identity?: Identity;
+  /** Where every call and its cost is kept. Default: in memory. */
+  readonly book?: Book;
   readonly env: ProviderContext['env'];
   /** Milliseconds since 1970. Default the clock. */
   readonly now?: () => number;
@@ -66,6 +84,8 @@ export interface ChatExchange {
   readonly traceId: string;
   readonly decision: Decision;
   readonly drive: Drive;
+  /** Headers of the rate limits that the request counts against, name and value. */
+  readonly limits: readonly (readonly [string, string])[];
   /**
    * Settles when the answer is whole and its trace is kept. The end of the answer (the body, or `[DONE]`) is sent after
    * it, so that nobody holds an answer whose trace a kill of the process could lose.
@@ -77,8 +97,18 @@ export interface ChatExchange {
 export interface Gateway {
   readonly runtime: Runtime;
   readonly store: TraceStore;
+  readonly responses: ResponseStore;
   readonly metrics: Metrics;
   readonly live: LiveFeed;
+  /** The response caches, for status and tests. */
+  readonly caches: Pick<ResponseCache, 'counts' | 'underWay'>;
+  readonly identity: Identity;
+  /** Who may spend how much, and what was spent. */
+  readonly ledger: Ledger;
+  /** Reads the configuration file again, at once; undefined where the gateway was started without one. */
+  reload: (() => ReloadOutcome) | undefined;
+  /** It is about to stop: no new requests should be sent here. */
+  isDraining: boolean;
   /** Why the newest version of the configuration file is not in force; undefined when it is. */
   configFault: string | undefined;
   /** Why what is known of voters could not be saved; undefined when it was. */
@@ -114,6 +144,8 @@ export interface Gateway {
 const MOST_FEEDBACK = 100;
 /** Features of about the newest ten thousand requests wait for feedback. */
 const RECENT_FEATURES_BYTES = 33_554_432;
+/** An answer that nobody was asked for. */
+const NO_CALL = { costUsd: 0, promptTokens: 0, completionTokens: 0, status: 'ok' } as const;
 /** What was learned since is lost if the process is killed; the journal still has the feedback. */
 const SAVE_EVERY_MS = 30_000;
 
@@ -123,7 +155,7 @@ const SAVE_EVERY_MS = 30_000;
  * @throws {GatewrightError} if an expert cannot be connected
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { store, env, now = Date.now, states = memoryStates() } = options;
+  const { store, env, now = Date.now, states = memoryStates(), responses = memoryResponses() } = options;
   let runtime = createRuntime(options.config, env, now(), undefined, states);
   const recent = recentFeatures(RECENT_FEATURES_BYTES);
   const desk = createFeedbackDesk(options.config.feedback, states, store);
@@ -135,7 +167,17 @@ export function createGateway(options: GatewayOptions): Gateway {
   saving.unref();
   let seeds: Random = seededRandom(options.config.seed ?? randomBytes(4).readUInt32LE());
   const live = liveFeed();
-  const metrics = createMetrics(() => runtime, store);
+  const { identity = memoryIdentity(now) } = options;
+  const ledger = createLedger(options.config.budgets, options.book, now);
+  const telemetry = telemetryOf(options.config.telemetry, env);
+  let semantic = semanticOf(options.config);
+  const answers = responseCache({
+    maxBytes: options.config.cache?.exact?.maxBytes ?? CACHE_BYTES,
+    now,
+    onOutcome: (outcome, kind, savedUsd) => metrics.cache(outcome, kind, savedUsd),
+    semantic: () => semantic,
+  });
+  const metrics = createMetrics(() => runtime, store, { cache: answers.counts, spans: telemetry?.counts, ledger });
   const nextTraceId = traceIds();
   const retired = new Set<Promise<void>>();
   const underWay = new Set<Promise<unknown>>();
@@ -154,8 +196,14 @@ export function createGateway(options: GatewayOptions): Gateway {
       return runtime;
     },
     store,
+    responses,
     metrics,
     live,
+    caches: answers,
+    identity,
+    ledger,
+    reload: undefined,
+    isDraining: false,
     configFault: undefined,
     get feedbackFault() {
       return desk.fault;
@@ -163,8 +211,13 @@ export function createGateway(options: GatewayOptions): Gateway {
 
     reconfigure(config) {
       const previous = runtime;
+      const isSameCache = JSON.stringify(config.cache?.semantic) === JSON.stringify(previous.config.cache?.semantic);
+      const nextSemantic = isSameCache ? semantic : semanticOf(config);
       runtime = createRuntime(config, env, now(), previous, states);
       desk.reconfigure(config.feedback);
+      ledger.reconfigure(config.budgets);
+      semantic = nextSemantic;
+      answers.resize(config.cache?.exact?.maxBytes ?? CACHE_BYTES);
       if (config.seed !== previous.config.seed) seeds = seededRandom(config.seed ?? randomBytes(4).readUInt32LE());
       // What an estimator learned that is no more in force: it may come back.
       const saved: Promise<void> = previous.learning.save().then(() => void retired.delete(saved));
@@ -180,11 +233,26 @@ export function createGateway(options: GatewayOptions): Gateway {
       }
     },
 
-    chat({ request, body, seed, delivery, hints }) {
+    chat(asked) {
+      const { body, seed, delivery, hints } = asked;
+      const request = withoutRouting(asked.request);
+      if (asked.principal !== undefined)
+        for (const name of [request.model, ...(hints?.requires?.models ?? [])])
+          requireModel(asked.principal, meantModel(runtime, name));
+      const deadlineMs = deadlineOf(asked.headers);
       const atMs = now();
+      const beganMs = performance.now();
       const used = runtime;
-      const decision = decide(used, request, seed ?? seeds.seed(), atMs, hints);
+      const decision = decide(used, request, seed ?? seeds.seed(), atMs, hints, asked.principal?.keyId);
       const traceId = nextTraceId(atMs);
+      const account = ledger.begin({
+        principal: asked.principal ?? ANYONE,
+        user: hints?.user,
+        mode: decision.mode.name,
+        dialect: asked.dialect ?? 'chat',
+        traceId,
+        maxCostUsd: lesser(decision.mode.maxCostUsd, hints?.requires?.maxCostUsd),
+      });
       if (decision.features !== undefined) recent.remember(traceId, decision.features);
       used.memory.served(decision.facts);
       const stream = request.stream === true;
@@ -196,24 +264,70 @@ export function createGateway(options: GatewayOptions): Gateway {
         asksLogprobs || asksTop
           ? { ...request, logprobs: true, ...(asksTop ? { top_logprobs: confidence.topLogprobs } : {}) }
           : request;
-      const running = drive({
-        decision,
-        bodyFor: ({ expert }) => (expert.capabilities.includes('logprobs') ? withLogprobs : request),
-        hide: {
-          usage: request.stream_options?.include_usage !== true,
-          logprobs: asksLogprobs,
-          ...(asksTop && !asksLogprobs ? { topLogprobs: clientTop } : {}),
-        },
-        stream,
-        traceId,
-        delivery,
-        keepText: used.config.storage.bodies,
-        now: performance.now.bind(performance),
-        wallNow: now,
-      });
+      let firstCallMs = 0;
+      const context =
+        telemetry === undefined
+          ? undefined
+          : traceContext(asked.headers?.['traceparent'], traceId, telemetry.sampleRatio);
+      const start = (to: Delivery, hidesUsage: boolean): Drive => {
+        firstCallMs = performance.now() - beganMs;
+        return drive({
+          decision,
+          bodyFor: ({ expert }) => (expert.capabilities.includes('logprobs') ? withLogprobs : request),
+          hide: {
+            usage: hidesUsage,
+            logprobs: asksLogprobs,
+            ...(asksTop && !asksLogprobs ? { topLogprobs: clientTop } : {}),
+          },
+          stream,
+          traceId,
+          delivery: to,
+          account,
+          keepText: used.config.storage.bodies,
+          extras: used.extras,
+          deadlineMs,
+          now: performance.now.bind(performance),
+          wallNow: now,
+          ...(context === undefined || telemetry?.propagates !== true
+            ? {}
+            : { traceparentOf: (order: number) => traceparentOf(context, callSpanId(traceId, order)) }),
+        });
+      };
+      const hidesUsage = request.stream_options?.include_usage !== true;
+      const settings = cacheSettings(used.config, decision.mode.name);
+      const run = (): Drive =>
+        settings === undefined
+          ? start(delivery, hidesUsage)
+          : answers.drive(
+              {
+                request,
+                hints,
+                seed,
+                principal: asked.principal,
+                headers: asked.headers,
+                decision,
+                configHash: used.config.hash,
+                traceId,
+                delivery,
+                hidesUsage,
+                keepText: used.config.storage.bodies,
+                settings,
+              },
+              start,
+            );
+      let running: Drive;
+      try {
+        running = run();
+      } catch (error) {
+        account.end();
+        throw error;
+      }
       const startedMs = performance.now();
       const finish = async (): Promise<{ result: DriveResult; trace: DecisionTrace }> => {
-        const result = await running.done;
+        const result = await running.done.finally(account.end);
+        const { cache } = result;
+        if (cache !== undefined)
+          account.book(result.expert?.expert.id ?? '', 'cache', { ...NO_CALL, savedUsd: cache.savedUsd });
         const latencyMs = performance.now() - startedMs;
         const trace = traceOf(
           traceId,
@@ -225,13 +339,28 @@ export function createGateway(options: GatewayOptions): Gateway {
           result,
           latencyMs,
           shadowOf(decision, metrics),
+          account.record,
         );
         metrics.request(decision.mode.name, trace);
+        rememberSession(used, decision, trace, now());
+        if (context !== undefined)
+          telemetry?.record({
+            trace,
+            context,
+            dialect: asked.dialect ?? 'chat',
+            request,
+            firstCallMs,
+            durationMs: performance.now() - beganMs,
+            responseModel: result.completion?.body.model,
+            experts: used.experts,
+          });
         if (result.status === 'cancelled') metrics.clientGone();
         const bodies: Bodies | undefined = used.config.storage.bodies
           ? { trace: traceId, request: body.toString('utf8'), answer: result.text }
           : undefined;
+        const booked = ledger.kept();
         await store.addTrace(trace, bodies);
+        if (booked !== undefined) await booked;
         if (live.watchers > 0)
           live.publish(
             'trace',
@@ -242,12 +371,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       const done = finish();
       const ended: Promise<unknown> = done.catch(() => {}).then(() => underWay.delete(ended));
       underWay.add(ended);
-      return { traceId, decision, drive: running, done };
+      return { traceId, decision, drive: running, limits: account.headers(), done };
     },
 
     prepare(request, hints) {
       const { embedder } = runtime;
-      const learned = runtime.modes.get(request.model)?.learned;
+      const learned = runtime.modes.get(meantModel(runtime, request.model))?.learned;
       if (embedder === undefined || learned === undefined || !readsEmbedding(learned.spec)) return undefined;
       return embedder
         .embed(lastUserText(request.messages))
@@ -320,10 +449,27 @@ export function createGateway(options: GatewayOptions): Gateway {
       await runtime.learning.save();
       await runtime.memory.save();
       await desk.save(now(), true);
+      await telemetry?.close();
+      identity.close();
+      ledger.close();
+      responses.close();
       await store.close();
     },
   };
   return gateway;
+}
+
+/** Who answered is who has the prompt in a cache. */
+function rememberSession(
+  { sessions }: Runtime,
+  { sessionKey }: Decision,
+  { result, calls }: DecisionTrace,
+  nowMs: number,
+): void {
+  if (sessionKey === undefined || result.status !== 'ok' || result.expert === undefined) return;
+  const served = calls.find(({ rank, expert }) => rank === result.rank && expert === result.expert);
+  if (served === undefined) return;
+  sessions.remember(sessionKey, { expert: result.expert, promptTokens: served.promptTokens, atMs: nowMs });
 }
 
 /** A trace in few words, for the page. Holds text only where the configuration keeps bodies. */
@@ -359,9 +505,8 @@ function featuresFromBodies(
   bodies: Bodies | undefined,
 ): Features | undefined {
   if (bodies === undefined) return undefined;
-  const { messages } = JSON.parse(bodies.request) as ChatRequest;
   const { skill, promptTokens } = request;
-  return runtime.featuresOf(lastUserText(messages), { task: skill, promptTokens });
+  return runtime.featuresOf(keptUserText(bodies.request), { task: skill, promptTokens });
 }
 
 /** What the mode's shadow would have done. Asked once the answer is there; its failure is counted and hurts nobody. */
@@ -388,6 +533,7 @@ function traceOf(
   result: DriveResult,
   latencyMs: number,
   shadow: ShadowRecord | undefined,
+  account: RequestAccount['record'],
 ): DecisionTrace {
   const error = result.status === 'ok' ? undefined : toHttpError(result.failure);
   return {
@@ -405,6 +551,7 @@ function traceOf(
       bodyHash: hash('sha256', body, 'hex'),
       facts: decision.facts,
     },
+    account,
     removed: decision.removed,
     ...(decision.estimator === undefined ? {} : { estimator: decision.estimator }),
     candidates: decision.candidates,
@@ -415,6 +562,8 @@ function traceOf(
     ...(decision.mode.confidence === undefined ? {} : { confidence: decision.mode.confidence.spec }),
     calls: result.calls,
     gates: result.verdict?.gates ?? [],
+    ...(result.hedges === undefined ? {} : { hedges: result.hedges }),
+    ...(result.cache === undefined ? {} : { cache: result.cache }),
     result: {
       status: result.status,
       ...(result.expert === undefined ? {} : { expert: result.expert.expert.id }),

@@ -24,10 +24,27 @@ const STATUS: Readonly<Record<string, number>> = {
   GW_NO_CANDIDATE: 400,
   GW_UNKNOWN_TASK: 400,
   GW_AUTH: 401,
+  GW_KEY_EXPIRED: 401,
+  GW_KEY_REVOKED: 401,
+  GW_FORBIDDEN: 403,
+  GW_MODEL_FORBIDDEN: 403,
+  GW_AUTH_PAUSED: 429,
+  GW_BUDGET: 402,
+  GW_RATE_LIMIT: 429,
+  GW_KEYS_UNAVAILABLE: 503,
+  GW_KEY_FIELD: 400,
+  GW_KEY_UNKNOWN: 404,
+  GW_KEY_ENDED: 409,
+  GW_EXPERT_UNKNOWN: 404,
+  GW_ADMIN_NO_FILE: 409,
+  GW_CONFIG: 422,
+  GW_AUDIT_WRITE: 503,
   GW_HOST: 403,
   GW_NOT_FOUND: 404,
   GW_UNKNOWN_MODEL: 404,
   GW_TRACE_UNKNOWN: 404,
+  GW_RESPONSE_UNKNOWN: 404,
+  GW_RESPONSE_CHAIN: 400,
   GW_METHOD: 405,
   GW_TRACE_UNSERVED: 409,
   GW_FEEDBACK_LIMIT: 409,
@@ -38,6 +55,7 @@ const STATUS: Readonly<Record<string, number>> = {
   GW_CANCELLED: 499,
   GW_STORE_WRITE: 503,
   GW_TOO_MANY_WATCHERS: 503,
+  GW_UPSTREAM_BLOCKED: 400,
   GW_UPSTREAM_AUTH: 502,
   GW_UPSTREAM_CONNECT: 502,
   GW_UPSTREAM_RESET: 502,
@@ -48,7 +66,10 @@ const STATUS: Readonly<Record<string, number>> = {
   GW_UPSTREAM_ERROR_EVENT: 502,
   GW_UPSTREAM_RATE_LIMIT: 429,
   GW_UPSTREAM_TIMEOUT: 504,
+  GW_BREAKER_OPEN: 503,
+  GW_REQUEST_DEADLINE: 504,
   GW_REPLAY_MISS: 404,
+  GW_CACHE_MISS: 504,
   GW_INTERNAL: 500,
 };
 
@@ -81,8 +102,11 @@ export function toHttpError(error: unknown, traceId?: string): HttpError {
     },
   };
   const headers: string[] = [];
-  if (failure?.retryAfterMs !== undefined)
-    headers.push('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
+  const retryAfterMs = failure?.retryAfterMs ?? known.facts['retryAfterMs'];
+  if (typeof retryAfterMs === 'number')
+    headers.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  const told = known.facts['headers'];
+  if (Array.isArray(told)) headers.push(...told.map(String));
   if (typeof known.facts['allow'] === 'string') headers.push('allow', known.facts['allow']);
   if (status === 401) headers.push('www-authenticate', 'Bearer');
   return { status, headers, body: JSON.stringify({ error: content }), code: known.code, error: content };
@@ -99,11 +123,12 @@ function statusOf(code: string): number {
 
 /** What helps a program: the known names, the nearest one, the removals. */
 function publicFacts(error: GatewrightError): Record<string, unknown> {
-  const { known, nearest, removed } = error.facts;
+  const { known, nearest, removed, limit } = error.facts;
   return {
     ...(known === undefined ? {} : { known }),
     ...(nearest === undefined ? {} : { nearest }),
     ...(removed === undefined ? {} : { removed }),
+    ...(limit === undefined ? {} : { limit }),
   };
 }
 

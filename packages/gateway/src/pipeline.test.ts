@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runtimeOf } from '../test/live-experts.ts';
-import { decide, priceUsd } from './pipeline.ts';
+import { priceUsd } from './cost.ts';
+import { decide } from './pipeline.ts';
 import type { ChatRequest } from './wire/chat.ts';
 
 const REQUEST: ChatRequest = { model: 'gw/auto', messages: [{ role: 'user', content: 'x'.repeat(400) }] };

@@ -23,10 +23,13 @@ import {
 } from '@gatewright/kernel';
 import { type Cards, lackOnCard, readCards } from './cards.ts';
 import { type ConfidenceMeasure, measureOf } from './confidence-measure.ts';
-import { type Config, type Expert, MODE_PREFIX } from './config/config.ts';
+import { type AliasOf, aliasesOf } from './config/aliases.ts';
+import { type Config, MODE_PREFIX } from './config/config.ts';
 import type { Capability } from './config/schema.ts';
 import { admit } from './constraints.ts';
-import { connectExperts, type LiveExpert } from './experts.ts';
+import { priceUsd } from './cost.ts';
+import type { ExtraCalls } from './drive.ts';
+import { connectExperts, ejectOutliers, type LiveExpert } from './experts.ts';
 import { type EmbeddingClient, embeddingClient } from './features/embedding.ts';
 import { NO_HINTS, type RequestHints } from './features/hints.ts';
 import { neededCapabilities } from './features/needs.ts';
@@ -37,6 +40,10 @@ import { createLearning, type Learned, type Learning, readsEmbedding } from './l
 import { type PolicyMemory, policyMemory } from './policy-memory.ts';
 import { type PriceBook, priceBook } from './prices.ts';
 import type { ProviderContext } from './providers/provider.ts';
+import { type Requirements, requireKnown } from './requirements.ts';
+import { hedgeBudget } from './resilience/hedge-budget.ts';
+import { tokenBucket } from './resilience/token-bucket.ts';
+import { type SessionMemory, sessionFacts, sessionKey, sessionMemory } from './sessions.ts';
 import { memoryStates, type StateStore } from './stores/states.ts';
 import { type ChatRequest, lastUserText } from './wire/chat.ts';
 
@@ -52,9 +59,17 @@ export interface Runtime {
   readonly learning: Learning;
   /** What policies remember between requests. */
   readonly memory: PolicyMemory;
+  /** Who answered last in which conversation. */
+  readonly sessions: SessionMemory;
+  /** What the pool may spend on retries, hedges and continuations. */
+  readonly extras: ExtraCalls;
   /** What `gatewright probe` found out about the experts, read once. */
   readonly cards: Cards;
   readonly modes: ReadonlyMap<string, RuntimeMode>;
+  /** What else a client may call a mode or an expert. */
+  readonly aliasOf: AliasOf;
+  /** Capabilities that some expert names (`neededCapabilities`). */
+  readonly namedCapabilities: ReadonlySet<Capability>;
 }
 
 /** A mode with its plug-ins built. */
@@ -62,6 +77,8 @@ export interface RuntimeMode {
   /** As in the header and the trace: `gw/auto`, or `pinned` for an expert that the client named itself. */
   readonly name: string;
   readonly experts: readonly LiveExpert[];
+  /** Whom it keeps out, as ids or `provider:NAME`. */
+  readonly deny?: readonly string[] | undefined;
   /** What predicts quality; undefined: the declared quality stands. */
   readonly learned: Learned | undefined;
   readonly policySpec: Spec;
@@ -72,6 +89,8 @@ export interface RuntimeMode {
   readonly composition: Composition;
   /** How confidence is measured; undefined: the geometric mean of the tokens' probabilities. */
   readonly confidence: ConfidenceMeasure | undefined;
+  /** The most that all calls of one request may come to, USD; undefined: not limited. */
+  readonly maxCostUsd?: number | undefined;
 }
 
 /** What was decided for one request, and from what. */
@@ -83,6 +102,8 @@ export interface Decision {
   readonly skill: string;
   /** What the policy was told of the request. */
   readonly facts: RequestFacts;
+  /** Of its session, for a policy that reads who answered in it last; else undefined. */
+  readonly sessionKey: string | undefined;
   /** What estimators read; undefined where the configuration has none. */
   readonly features: Features | undefined;
   /** What the estimates came from; undefined where the mode has none. */
@@ -102,6 +123,11 @@ const ASSUMED_LATENCY_MS = 1_000;
 /** Calls at a time at which an expert without a declared capacity counts as fully loaded. */
 const NOMINAL_CONCURRENCY = 16;
 
+/** Sixteen thousand conversations. */
+const SESSION_BYTES = 4_194_304;
+/** Retries that a full budget holds: so many may follow each other while nothing else happens. */
+const MOST_RETRIES = 10;
+
 /**
  * Connects the experts and builds the modes of a configuration.
  *
@@ -118,11 +144,14 @@ export function createRuntime(
   const learning = createLearning(config, states, previous?.learning);
   const memory = previous?.memory ?? policyMemory(states);
   const experts = connectExperts(config.experts, env, previous?.experts);
+  const answering = experts.filter(({ expert }) => expert.kind !== 'embedding');
   const modes = new Map<string, RuntimeMode>();
   for (const [name, mode] of Object.entries(config.modes)) {
     modes.set(MODE_PREFIX + name, {
       name: MODE_PREFIX + name,
-      experts: mode.experts === undefined ? experts : experts.filter(({ expert }) => mode.experts!.includes(expert.id)),
+      experts:
+        mode.experts === undefined ? answering : answering.filter(({ expert }) => mode.experts!.includes(expert.id)),
+      deny: mode.deny,
       learned: mode.estimator === undefined ? undefined : learning.byName.get(mode.estimator),
       policySpec: mode.policy,
       policy: create('policy', policies, mode.policy, `modes.${name}.policy`),
@@ -133,9 +162,10 @@ export function createRuntime(
       compositionSpec: mode.composition,
       composition: create('composition', compositions, mode.composition, `modes.${name}.composition`),
       confidence: measureOf(mode, `modes.${name}`),
+      maxCostUsd: mode.maxCostUsd,
     });
   }
-  for (const live of experts) {
+  for (const live of answering) {
     modes.set(live.expert.id, {
       name: 'pinned',
       experts: [live],
@@ -158,7 +188,23 @@ export function createRuntime(
     embedder: embedderOf(config, env, previous),
     learning,
     memory,
+    sessions: previous?.sessions ?? sessionMemory(SESSION_BYTES),
+    extras: extraCalls(config, nowMs, previous),
     modes,
+    aliasOf: aliasesOf(config.aliases),
+    namedCapabilities: new Set(experts.flatMap(({ expert }) => expert.capabilities)),
+  };
+}
+
+function extraCalls({ resilience }: Config, nowMs: number, previous: Runtime | undefined): ExtraCalls {
+  // Budgets outlive a reload: else a client of the file could refill them.
+  if (previous !== undefined && JSON.stringify(previous.config.resilience) === JSON.stringify(resilience))
+    return previous.extras;
+  const { retryShare, hedgeShare, hedgeUsdPerHour, continueAttempts } = resilience;
+  return {
+    retries: tokenBucket(retryShare, retryShare === 0 ? 0 : MOST_RETRIES),
+    hedges: hedgeBudget(hedgeShare, hedgeUsdPerHour, nowMs),
+    continueAttempts,
   };
 }
 
@@ -181,6 +227,7 @@ const PINNED_COMPOSITION: Spec = { use: 'single' };
  *
  * @param seed of the decision's generator, 32 bits
  * @param hints what the client said beside the body
+ * @param owner whose sessions count
  * @throws {GatewrightError} `GW_UNKNOWN_MODEL` if the request names no mode and no expert, `GW_NO_CANDIDATE` if the
  *   constraints leave nobody
  */
@@ -190,16 +237,15 @@ export function decide(
   seed: number,
   nowMs: number,
   hints: RequestHints = NO_HINTS,
+  owner = '',
 ): Decision {
-  const mode = runtime.modes.get(request.model);
-  if (mode === undefined)
-    throw new UnknownNameError('mode or expert', request.model, [...runtime.modes.keys()], {
-      code: 'GW_UNKNOWN_MODEL',
-      path: 'model',
-    });
+  const { requires } = hints;
+  if (requires !== undefined) requireKnown(requires, runtime.config.experts);
+  const mode = modeFor(runtime, request.model, requires);
 
   const promptTokens = estimatePromptTokens(request.messages, request.tools);
-  const needs = neededCapabilities(request);
+  const needs = neededCapabilities(request, runtime.namedCapabilities);
+  ejectOutliers(runtime.experts, runtime.config.resilience, nowMs);
   const answerTokens = request.max_completion_tokens ?? request.max_tokens ?? 0;
   const { admitted, removed } = admit(mode.experts, {
     needs,
@@ -208,6 +254,9 @@ export function decide(
     lackOf: lackByCard(runtime, request, promptTokens),
     nowMs,
     hardFlags: hints.hardFlags,
+    requires: mode.name === 'pinned' && requires?.models !== undefined ? { ...requires, models: undefined } : requires,
+    deny: mode.deny,
+    costOf: (live) => likelyCostUsd(live, request, promptTokens),
   });
   if (admitted.length === 0) throw noCandidate(request.model, removed);
 
@@ -227,7 +276,12 @@ export function decide(
     features!,
     admitted.map(({ expert }) => expert.id),
   );
-  const facts = factsOf(runtime, mode.policy.reads ?? [], skill, promptTokens, hints);
+  const key =
+    mode.policy.reads?.includes('session') === true ? sessionKey(request, owner, hints.session, hints.user) : undefined;
+  const facts = {
+    ...factsOf(runtime, mode.policy.reads ?? [], skill, promptTokens, hints),
+    ...sessionOf(runtime, key, request, promptTokens, nowMs),
+  };
   const weights =
     mode.policy.reads?.includes('weight') === true
       ? runtime.memory.weightsOf(
@@ -246,6 +300,7 @@ export function decide(
     promptTokens,
     skill,
     facts,
+    sessionKey: key,
     features,
     estimator:
       learned === undefined
@@ -257,6 +312,64 @@ export function decide(
     selection,
     ranked: selection.ranked.map((index) => admitted[index]!),
   };
+}
+
+/**
+ * The mode that a request asks for, with what the client says of fallbacks.
+ *
+ * @throws {UnknownNameError} `GW_UNKNOWN_MODEL`
+ */
+function modeFor(runtime: Runtime, model: string, requires: Requirements | undefined): RuntimeMode {
+  const { models, noFallback } = requires ?? {};
+  let mode = modeNamed(runtime, model, 'model');
+  if (models !== undefined) {
+    const listed = models.flatMap((id, index) => expertNamed(runtime, id, `models[${index}]`));
+    // An expert with others behind it: tried in the order in which the client names them. Of a mode they are a choice.
+    if (mode.name === 'pinned') {
+      const attempts = models.length + 1;
+      mode = {
+        ...mode,
+        experts: [...new Set([...mode.experts, ...listed])],
+        compositionSpec: { use: 'fallback', attempts },
+        composition: compositions.fallback({ attempts }),
+      };
+    }
+  }
+  return noFallback === true
+    ? { ...mode, compositionSpec: PINNED_COMPOSITION, composition: compositions.single() }
+    : mode;
+}
+
+/** The mode or expert that a client's name stands for: what is looked up and what a key must be allowed. */
+export function meantModel({ modes, aliasOf }: Runtime, model: string): string {
+  return modes.has(model) ? model : (aliasOf(model) ?? model);
+}
+
+function modeNamed({ modes, config, aliasOf }: Runtime, name: string, path: string): RuntimeMode {
+  const mode = modes.get(name) ?? modes.get(aliasOf(name) ?? '');
+  if (mode !== undefined) return mode;
+  if (config.experts.some(({ id }) => id === name))
+    throw new GatewrightError('GW_UNKNOWN_MODEL', `${name} makes vectors, not answers.`, {
+      path,
+      fix: 'POST to /v1/embeddings, or name another expert or a mode.',
+    });
+  throw new UnknownNameError('mode or expert', name, [...modes.keys()], { code: 'GW_UNKNOWN_MODEL', path });
+}
+
+function expertNamed(runtime: Runtime, id: string, path: string): readonly LiveExpert[] {
+  const { name, experts } = modeNamed(runtime, id, path);
+  if (name === 'pinned') return experts;
+  throw new GatewrightError('GW_UNKNOWN_MODEL', `${id} is a mode, and only experts can be listed.`, {
+    path,
+    fix: 'List experts, or ask for the mode as model.',
+  });
+}
+
+/** What a call costs by estimate: as long as the client lets the answer become, else as long as they usually are. */
+function likelyCostUsd({ expert, outputTokens }: LiveExpert, request: ChatRequest, promptTokens: number): number {
+  const usualTokens = expert.outputTokens ?? outputTokens ?? ASSUMED_OUTPUT_TOKENS;
+  const completionTokens = request.max_completion_tokens ?? request.max_tokens ?? usualTokens;
+  return priceUsd(expert, { promptTokens, completionTokens: completionTokens * (request.n ?? 1) });
 }
 
 function candidateOf(
@@ -273,7 +386,6 @@ function candidateOf(
   const costUsd = priceUsd(expert, {
     promptTokens,
     completionTokens: Math.min(usualTokens, mostTokens) * (request.n ?? 1),
-    cachedTokens: 0,
   });
   return {
     expert: expert.id,
@@ -321,6 +433,19 @@ function factsOf(
   };
 }
 
+function sessionOf(
+  { sessions, experts }: Runtime,
+  key: string | undefined,
+  request: ChatRequest,
+  promptTokens: number,
+  nowMs: number,
+): Pick<RequestFacts, 'session'> {
+  const session = key === undefined ? undefined : sessions.of(key);
+  if (session === undefined) return {};
+  const live = experts.find(({ expert }) => expert.id === session.expert);
+  return { session: sessionFacts(session, live, request, promptTokens, nowMs) };
+}
+
 /** What the cards say against an expert; undefined where there are none, so that nothing is looked up. */
 function lackByCard(
   { cards: { byExpert } }: Runtime,
@@ -332,21 +457,6 @@ function lackByCard(
     const card = byExpert.get(expertId);
     return card === undefined ? undefined : lackOnCard(card, request, promptTokens);
   };
-}
-
-/** What a call costs at an expert's declared price, USD. */
-export function priceUsd(
-  { price }: Expert,
-  tokens: { promptTokens: number; completionTokens: number; cachedTokens: number },
-): number {
-  const cachedTokens = Math.min(tokens.cachedTokens, tokens.promptTokens);
-  const freshTokens = tokens.promptTokens - cachedTokens;
-  return (
-    (freshTokens * price.inputUsdPerMTok +
-      cachedTokens * (price.cachedInputUsdPerMTok ?? price.inputUsdPerMTok) +
-      tokens.completionTokens * price.outputUsdPerMTok) /
-    1_000_000
-  );
 }
 
 function noCandidate(model: string, removed: readonly Removal[]): GatewrightError {

@@ -6,9 +6,11 @@ import { priceBook } from './prices.ts';
 
 const RULE = { stepSize: 0.1, cap: 0.5, spendUsdPerHour: undefined };
 const done = { latencyMs: 10, completionTokens: 5, costUsd: 0 };
+/** Of a closed breaker. */
+const PERMIT = { isProbe: false, spell: 0 };
 
 function busy(live: LiveExpert, calls: number): void {
-  for (let n = 0; n < calls; n++) callStarted(live);
+  for (let n = 0; n < calls; n++) callStarted(live, 0);
 }
 
 test('without any capacity every price stays at 0', () => {
@@ -29,7 +31,7 @@ test('load above capacity raises the price of that expert alone, up to the cap, 
   assert.equal(book.priceOf(1, 0), 0);
   for (let second = 2; second < 60; second++) book.advance(second * 1_000);
   assert.equal(book.priceOf(0, 0), 0.5);
-  for (let n = 0; n < 6; n++) callSucceeded(experts[0]!, done);
+  for (let n = 0; n < 6; n++) callSucceeded(experts[0]!, PERMIT, done, 0);
   for (let second = 60; second < 120; second++) book.advance(second * 1_000);
   assert.equal(book.priceOf(0, 0), 0);
 });
@@ -38,7 +40,7 @@ test('a burst that is over before the update still counts', () => {
   const experts = liveExperts([{ capacity: { concurrent: 1 } }]);
   const book = priceBook(experts, RULE, 0);
   busy(experts[0]!, 10);
-  for (let n = 0; n < 10; n++) callSucceeded(experts[0]!, done);
+  for (let n = 0; n < 10; n++) callSucceeded(experts[0]!, PERMIT, done, 0);
   book.advance(1_000);
   assert.ok(book.load[0]! > 0);
 });
@@ -61,8 +63,8 @@ test('spending above the limit makes a dear request cost more than a cheap one',
   const experts = liveExperts([{}, {}]);
   const book = priceBook(experts, { ...RULE, spendUsdPerHour: 3.6 }, 0);
   busy(experts[0]!, 2);
-  callSucceeded(experts[0]!, { ...done, costUsd: 0.03 });
-  callSucceeded(experts[0]!, { ...done, costUsd: 0.01 });
+  callSucceeded(experts[0]!, PERMIT, { ...done, costUsd: 0.03 }, 0);
+  callSucceeded(experts[0]!, PERMIT, { ...done, costUsd: 0.01 }, 0);
   book.advance(1_000);
   assert.ok(book.spend[0]! > 0);
   // The mean call cost 0.02: a request of that price pays the spending price once.
@@ -86,7 +88,7 @@ test('a long pause is made up for quickly and leaves finite prices', () => {
   const experts = liveExperts([{ capacity: { concurrent: 1, requestsPerMinute: 1 } }]);
   const book = priceBook(experts, { ...RULE, spendUsdPerHour: 1 }, 0);
   busy(experts[0]!, 1);
-  callFailed(experts[0]!, { elsewhere: true, code: 'GW_UPSTREAM_STATUS', message: '' } as never, 5, 0);
+  callFailed(experts[0]!, PERMIT, { elsewhere: true, code: 'GW_UPSTREAM_STATUS', message: '' } as never, 5, 0);
   const startMs = performance.now();
   book.advance(Number.MAX_SAFE_INTEGER);
   assert.ok(performance.now() - startMs < 100);

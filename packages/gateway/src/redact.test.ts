@@ -13,6 +13,7 @@ const HIDDEN: readonly (readonly [name: string, text: string, secrets?: readonly
   ['a Google key', 'AIzaSyA1234567890abcdefghijklmnopqrstuv'],
   ['a Hugging Face token', 'hf_abcdefgh12345678'],
   ['a GitHub token', 'ghp_abcdefgh12345678'],
+  ['a virtual key of this gateway', 'the key gw-4fGh7JkLmN2p_abcdefgh1234567890abcdef is wrong'],
   ['a bearer header', 'authorization: Bearer abcdefgh12345678'],
   ['a bearer header in small letters', 'bearer abcdefgh12345678'],
   ['a basic header', 'Basic dXNlcjphYmNkZWZnaDEyMzQ1Njc4'],
@@ -34,11 +35,32 @@ const LEFT = [
   'tokens: 1234567890',
   'a key is missing',
   'tr_0mwr1os6a00000tsdmnz',
+  'the key vk_4fGh7JkLmN2p of gw-auto',
 ];
 for (const text of LEFT) test(`leaves ${JSON.stringify(text)} as it is`, () => assert.equal(redact(text), text));
 
 test('leaves secrets alone that are too short to be any', () => {
   assert.equal(redact('abc abc', ['abc', '']), 'abc abc');
+});
+
+test('hides a known secret in encodings that anybody can undo, wherever it stands in a longer one', () => {
+  const secret = 'a"b/c+d=SECRET~0123456789';
+  const texts: readonly string[] = [
+    JSON.stringify({ key: secret }),
+    JSON.stringify({ key: secret }).replaceAll('/', '\\/'),
+    `/?key=${encodeURIComponent(secret)}`,
+    Buffer.from(secret).toString('hex'),
+    Buffer.from(secret).toString('hex').toUpperCase(),
+    ...['', 'u', 'us', 'use', 'user:'].flatMap((before) => [
+      Buffer.from(`${before}${secret}`).toString('base64'),
+      Buffer.from(`${before}${secret} and more`).toString('base64url'),
+    ]),
+  ];
+  for (const text of texts) {
+    const clean = redact(text, [secret]);
+    assert.ok(clean.includes('[redacted]'), text);
+    assert.ok(clean.length < text.length - 15, clean);
+  }
 });
 
 test('takes time in proportion to the text', () => {

@@ -6,6 +6,17 @@ import { type Config, parseConfig } from './config/config.ts';
 import type { Gateway } from './gateway.ts';
 import type { Log } from './log.ts';
 
+/** What came of reading the file. */
+export type ReloadOutcome =
+  | {
+      readonly status: 'applied' | 'unchanged';
+      /** Of the configuration in force. */
+      readonly hash: string;
+      /** Settings that changed and are read at start only. */
+      readonly takesEffectAfterRestart: readonly string[];
+    }
+  | { readonly status: 'refused'; readonly reason: string };
+
 /** Editors write a file in several steps; the last one counts. */
 const SETTLE_MS = 100;
 
@@ -27,10 +38,14 @@ export function watchConfig(
   let timer: NodeJS.Timeout | undefined;
   let seen = readText(file);
 
-  const reload = (): void => {
+  const reload = (): ReloadOutcome => {
     const text = readText(file);
     // Editors that replace the file take it away for a moment; it comes back as another event.
-    if (text === undefined || text === seen) return;
+    if (text === undefined) return { status: 'refused', reason: 'The file cannot be read.' };
+    if (text === seen)
+      return gateway.configFault === undefined
+        ? { status: 'unchanged', hash: gateway.runtime.config.hash, takesEffectAfterRestart: [] }
+        : { status: 'refused', reason: gateway.configFault };
     seen = text;
     try {
       const config = adapt(parseConfig(text));
@@ -49,14 +64,17 @@ export function watchConfig(
         `configuration reloaded (${config.hash})`,
         needsRestart.length === 0 ? {} : { takesEffectAfterRestart: needsRestart },
       );
+      return { status: 'applied', hash: config.hash, takesEffectAfterRestart: needsRestart };
     } catch (error) {
       const reason = isGatewrightError(error) ? `${error.message} ${error.fix}` : String(error);
       gateway.configFault = reason;
       gateway.metrics.reload('refused');
       gateway.live.publish('config', { status: 'refused', reason });
       log('warn', `the changed configuration is refused, the one before stays in force: ${reason}`);
+      return { status: 'refused', reason };
     }
   };
+  gateway.reload = reload;
 
   // The folder is watched, not the file: a file that is replaced would take its watch along.
   const watcher = watch(dirname(file), (_, name) => {
@@ -66,6 +84,7 @@ export function watchConfig(
   });
   watcher.on('error', (error) => log('warn', `the configuration file is not watched any more: ${error.message}`));
   return () => {
+    gateway.reload = undefined;
     clearTimeout(timer);
     watcher.close();
   };
@@ -77,6 +96,7 @@ const RESTART_ONLY: readonly { path: string; of: (config: Config) => unknown }[]
   { path: 'server.port', of: ({ server }) => server.port },
   { path: 'server.apiKeyEnv', of: ({ server }) => server.apiKeyEnv },
   { path: 'server.maxConnections', of: ({ server }) => server.maxConnections },
+  { path: 'admin', of: ({ admin }) => JSON.stringify(admin) },
   { path: 'storage.directory', of: ({ storage }) => storage.directory },
   { path: 'storage.keepBytes', of: ({ storage }) => storage.keepBytes },
 ];

@@ -1,7 +1,7 @@
 /** One sandbox expert asked without a gateway: for baselines and for offline replays. */
 import { checkConfig } from './config/config.ts';
 import { sandboxConfig } from './config/sandbox.ts';
-import { priceUsd } from './pipeline.ts';
+import { priceUsd } from './cost.ts';
 import { sandbox } from './providers/sandbox.ts';
 import type { ChatCompletion } from './wire/chat.ts';
 
@@ -38,7 +38,6 @@ export async function answerOffline(
     costUsd: priceUsd(settings, {
       promptTokens: usage!.prompt_tokens,
       completionTokens: usage!.completion_tokens,
-      cachedTokens: 0,
     }),
     completion: completion!.body,
   };

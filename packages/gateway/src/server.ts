@@ -1,16 +1,19 @@
 /** The gateway on a socket: routes, limits, streams. The only file that knows `node:http`. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { GatewrightError } from '@gatewright/kernel';
+import { serveAdmin } from './admin/server.ts';
 import { guard } from './auth.ts';
 import type { Route } from './endpoints/endpoint.ts';
 import * as endpoints from './endpoints/index.ts';
 import type { Gateway } from './gateway.ts';
-import { createRouter } from './http/router.ts';
+import { listen, MAX_HEADER_BYTES, onClientError } from './http/listen.ts';
+import { noteRequest } from './http/request-log.ts';
+import { createRouter, shownPath } from './http/router.ts';
 import { sendError } from './http/send.ts';
 import { createPace } from './http/sse.ts';
 import { toHttpError } from './http-errors.ts';
-import { ANYONE } from './identity/principal.ts';
+import { ANYONE, requireScope } from './identity/principal.ts';
 import type { Log } from './log.ts';
 import { redact } from './redact.ts';
 
@@ -18,20 +21,19 @@ import { redact } from './redact.ts';
 export interface GatewayServer {
   readonly url: string;
   readonly port: number;
+  /** Of the admin listener; undefined where there is none. */
+  readonly adminUrl: string | undefined;
   /**
    * Stops taking requests, lets those under way finish, closes everything.
-   * @param graceMs after this the connections still open are cut
+   * @param graceMs after this the connections still open are cut; default `server.graceMs`
+   * @param drainMs before that, `/readyz` says 503 for so long while requests are still taken. Default 0
    */
-  close(graceMs?: number): Promise<void>;
+  close(graceMs?: number, drainMs?: number): Promise<void>;
 }
 
-/** Headers above this get 431. Node's own default, said here because the error message names it. */
-const MAX_HEADER_BYTES = 16_384;
 const IDLE_SWEEP_MS = 50;
 /** A refused body up to this length is read past. */
 const SKIPPED_BYTES = 65_536;
-/** Time to read the answer to what was no HTTP. */
-const REFUSED_LINGER_MS = 250;
 
 /**
  * Puts a gateway on a socket.
@@ -43,8 +45,8 @@ export async function serve(
   env: Readonly<Record<string, string | undefined>>,
   log: Log = () => {},
 ): Promise<GatewayServer> {
-  const { server: settings } = gateway.runtime.config;
-  const gate = guard(settings, env);
+  const { server: settings, admin: adminSettings } = gateway.runtime.config;
+  const gate = guard(settings, env, gateway.identity.keys);
   const context = { gateway, gate, log, pace: createPace() };
   const router = createRouter(Object.values(endpoints).map((endpoint) => endpoint(context)));
   let isDraining = false;
@@ -68,13 +70,14 @@ export async function serve(
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let route: Route | undefined;
+    const notes = gateway.runtime.config.logs?.requests === true ? noteRequest(request, response, log) : undefined;
     try {
       const target = request.url ?? '/';
       const question = target.indexOf('?');
       const path = question < 0 ? target : target.slice(0, question);
       const found = router.find(path);
       if (found === undefined)
-        throw new GatewrightError('GW_NOT_FOUND', `There is no ${path.slice(0, 100)} here.`, {
+        throw new GatewrightError('GW_NOT_FOUND', `There is no ${shownPath(path)} here.`, {
           fix: `Known: ${router.paths.join(', ')}.`,
         });
       route = found.route;
@@ -82,17 +85,26 @@ export async function serve(
         route.methods[request.method ?? ''] ??
         (request.method === 'HEAD' && path !== '/v1/live' ? route.methods['GET'] : undefined);
       if (handler === undefined)
-        throw new GatewrightError('GW_METHOD', `${path} does not take ${request.method}.`, {
+        throw new GatewrightError('GW_METHOD', `${shownPath(path)} does not take ${request.method}.`, {
           fix: `Use ${Object.keys(route.methods).join(' or ')}.`,
           facts: { allow: Object.keys(route.methods).join(', ') },
         });
       const principal = route.isOpen ? ANYONE : gate.check(request);
+      if (!route.isOpen) requireScope(principal, route.scope);
       // The URL is parsed only where somebody needs its query.
       const url = question < 0 ? NO_QUERY : new URL(target, 'http://gateway');
-      await handler({ request, response, url, params: found.params, principal });
+      await handler({
+        request,
+        response,
+        url,
+        params: found.params,
+        principal,
+        ...(notes === undefined ? {} : { notes }),
+      });
     } catch (error) {
       const httpError = toHttpError(error);
       gateway.metrics.refused(httpError.code);
+      if (notes !== undefined) notes.code = httpError.code;
       if (httpError.status >= 500)
         log('error', 'request failed', {
           code: httpError.code,
@@ -107,22 +119,34 @@ export async function serve(
     }
   }
 
-  await listen(server, settings.host, settings.port);
+  // The admin listener first: where it cannot begin, neither does the gateway.
+  const admin = adminSettings === undefined ? undefined : await serveAdmin(gateway, adminSettings, env, log);
+  try {
+    await listen(server, settings.host, settings.port, 'server');
+  } catch (error) {
+    await admin?.close();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
 
   return {
     url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${port}`,
     port,
-    close(graceMs = 10_000) {
-      closing ??= drain(graceMs);
+    adminUrl: admin?.url,
+    close(graceMs = gateway.runtime.config.server.graceMs, drainMs = 0) {
+      closing ??= drain(graceMs, drainMs);
       return closing;
     },
   };
 
-  async function drain(graceMs: number): Promise<void> {
+  async function drain(graceMs: number, drainMs: number): Promise<void> {
     isDraining = true;
+    gateway.isDraining = true;
     gateway.live.close();
+    // Whoever sends requests here has to notice first; until then they are answered, each as the last of its connection.
+    if (drainMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, drainMs));
+    await admin?.close();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
     // A connection whose last answer began before the end is kept alive by its client: it closes once it is idle.
@@ -133,49 +157,6 @@ export async function serve(
     clearTimeout(cut);
     await gateway.close();
   }
-}
-
-/** Faults that Node finds before there is a request: they get a typed answer too. */
-function onClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const typed =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? new GatewrightError('GW_HEADERS_TOO_LARGE', `The headers are larger than ${MAX_HEADER_BYTES} bytes.`, {
-          fix: 'Send fewer or shorter headers.',
-        })
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new GatewrightError('GW_REQUEST_TIMEOUT', 'The request did not arrive in time.', { fix: 'Send it faster.' })
-        : new GatewrightError('GW_REQUEST_HTTP', 'This is not a valid HTTP request.', { fix: 'Use an HTTP client.' });
-  const { status: code, body } = toHttpError(typed);
-  socket.end(
-    `HTTP/1.1 ${code} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
-  // Node counts this connection no more: whoever leaves it open would hold its place, and the end of the server, for ever.
-  const cut = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
-  socket.on('close', () => clearTimeout(cut));
-}
-
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: Error & { code?: string }) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new GatewrightError('GW_PORT_IN_USE', `Port ${port} on ${host} is taken.`, {
-              fix: 'Stop what listens there, or choose another: --port 4181.',
-              path: 'server.port',
-            })
-          : new GatewrightError('GW_LISTEN', `Cannot listen on ${host}:${port}: ${error.message}.`, {
-              fix: 'Check server.host and server.port.',
-              path: 'server.host',
-              cause: error,
-            }),
-      );
-    });
-    server.listen({ host, port, backlog: 4096 }, () => resolve());
-  });
 }
 
 /** Reads past a small body that nobody wants, so that the connection can be used again. */

@@ -373,7 +373,10 @@ server:
   maxConnections: 10
   clientStallMs: 500
 storage: { directory: traces, keepBytes: 1048576, bodies: true }
-timeouts: { connectMs: 100, firstByteMs: 200, idleMs: 300, totalMs: 400 }
+timeouts: { connectMs: 100, firstByteMs: 200, firstContentMs: 250, idleMs: 300, totalMs: 400 }
+retries: { attempts: 4, baseMs: 10, maxMs: 100 }
+breaker: { failuresInARow: 5, failureRate: 0.3, windowMs: 5000, minimumCalls: 9, openMs: 50, longestOpenMs: 900, probes: 2 }
+resilience: { retryShare: 0.2, continueAttempts: 2, hedgeShare: 0.05, hedgeUsdPerHour: 1, outlierFactor: 5, outlierShare: 0.2 }
 prices: { stepSize: 0.1, cap: 1, spendUsdPerHour: 5 }
 skills:
   code: { keywords: [function, "=>"] }
@@ -389,6 +392,8 @@ experts:
     capabilities: [tools, json, vision, logprobs, samples]
     capacity: { concurrent: 4, requestsPerMinute: 60 }
     timeouts: { idleMs: 50 }
+    retries: { attempts: 1 }
+    breaker: { probes: 1 }
   - { id: "vendor:model-1.5", provider: { use: openai, baseUrl: "https://example.com/v1", model: m } }
 modes:
   auto:
@@ -401,7 +406,17 @@ modes:
   test('is taken with every setting, and its defaults are filled in', () => {
     const config = parseConfig(full);
     assert.equal(config.experts[0]!.quality['default'], 0.5);
-    assert.deepEqual(config.experts[0]!.timeouts, { connectMs: 100, firstByteMs: 200, idleMs: 50, totalMs: 400 });
+    assert.deepEqual(config.experts[0]!.timeouts, {
+      connectMs: 100,
+      firstByteMs: 200,
+      firstContentMs: 250,
+      idleMs: 50,
+      totalMs: 400,
+    });
+    assert.deepEqual(config.experts[0]!.retries, { attempts: 1, baseMs: 10, maxMs: 100 });
+    assert.equal(config.experts[0]!.breaker.probes, 1);
+    assert.equal(config.experts[0]!.breaker.openMs, 50);
+    assert.equal(config.resilience.hedgeUsdPerHour, 1);
     assert.deepEqual(config.experts[1]!.capabilities, ['tools', 'json', 'samples']);
     assert.deepEqual(config.experts[1]!.timeouts.idleMs, 300);
     assert.equal(config.server.apiKeyEnv, 'MY_KEY');

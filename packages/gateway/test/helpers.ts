@@ -3,8 +3,11 @@ import { connect, type Socket } from 'node:net';
 import type { DecisionTrace } from '@gatewright/kernel';
 import { checkConfig } from '../src/config/config.ts';
 import { createGateway, type Gateway } from '../src/gateway.ts';
+import type { Identity } from '../src/identity/administration.ts';
+import type { Book } from '../src/money/book.ts';
 import { type GatewayServer, serve } from '../src/server.ts';
 import { memory } from '../src/stores/memory.ts';
+import type { ResponseStore } from '../src/stores/responses.ts';
 import type { StateStore } from '../src/stores/states.ts';
 import type { TraceStore } from '../src/stores/store.ts';
 
@@ -13,6 +16,9 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly store?: TraceStore;
   readonly states?: StateStore;
+  readonly identity?: Identity;
+  readonly book?: Book;
+  readonly responses?: ResponseStore;
 }
 
 /** One line of the server's log. */
@@ -37,14 +43,22 @@ export async function startGateway(
   config: Readonly<Record<string, unknown>>,
   options: StartOptions = {},
 ): Promise<TestGateway> {
-  const { env = {}, store = memory(), states } = options;
+  const { env = {}, store = memory(), states, identity, book, responses } = options;
   const logs: LogLine[] = [];
   const checked = checkConfig({
     version: 1,
     ...config,
     server: { port: 0, ...(config['server'] as object | undefined) },
   });
-  const gateway = createGateway({ config: checked, store, env, ...(states === undefined ? {} : { states }) });
+  const gateway = createGateway({
+    config: checked,
+    store,
+    env,
+    ...(states === undefined ? {} : { states }),
+    ...(identity === undefined ? {} : { identity }),
+    ...(book === undefined ? {} : { book }),
+    ...(responses === undefined ? {} : { responses }),
+  });
   const server = await serve(gateway, env, (level, message, fields) => logs.push({ level, message, fields }));
   return {
     url: server.url,
@@ -74,7 +88,9 @@ export function expertAt(
 /** `gw/first` asks the experts in their order until one answers; `gw/alone` asks the first only. */
 export function pool(...experts: Record<string, unknown>[]): Record<string, unknown> {
   return {
-    timeouts: { connectMs: 400, firstByteMs: 200, idleMs: 200, totalMs: 8_000 },
+    timeouts: { connectMs: 400, firstByteMs: 200, firstContentMs: 500, idleMs: 200, totalMs: 8_000 },
+    // One attempt a call: what a failure comes to is not hidden by a second one.
+    retries: { attempts: 1 },
     experts,
     modes: {
       first: { policy: { use: 'static' }, composition: { use: 'fallback' } },

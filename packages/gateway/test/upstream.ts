@@ -129,6 +129,15 @@ const endlessly = (exchange: Exchange, block: string | Buffer): void => {
   more();
 };
 
+/** Connections that brought a request before. */
+const served = new WeakSet<object>();
+
+/** The same text every 30 ms without end. */
+function beat(exchange: Exchange, text: string): void {
+  exchange.send(text);
+  exchange.later(30, () => beat(exchange, text));
+}
+
 const table = {
   ok(exchange) {
     if (exchange.stream) {
@@ -300,6 +309,51 @@ const table = {
     exchange.head(200, SSE);
     endlessly(exchange, Buffer.from(`data: ${'x'.repeat(16_000)}`));
   },
+  /** Answers the first request of a connection; closes it, in good order, when a second one comes. */
+  closeReused(exchange) {
+    const { socket } = exchange.request;
+    if (served.has(socket)) {
+      socket.end();
+      return;
+    }
+    served.add(socket);
+    exchange.head(200, exchange.stream ? SSE : JSON_TYPE);
+    exchange.end(exchange.stream ? streamEvents().join('') : completionJson());
+  },
+  /** Alive, but says nothing: comments every 30 ms. */
+  heartbeats(exchange) {
+    exchange.head(200, SSE);
+    beat(exchange, ': still here\n\n');
+  },
+  /** The role again and again, and empty content. */
+  rolesOnly(exchange) {
+    exchange.head(200, SSE);
+    exchange.send(event({}) + event({ content: null }));
+    beat(exchange, ROLE);
+  },
+  heartbeatsAfterContent: (exchange) => afterContent(exchange, () => beat(exchange, ': still here\n\n')),
+  /** Says nothing for a while, then an error. */
+  errorAfterHeartbeats(exchange) {
+    exchange.head(200, SSE);
+    trickle(exchange, [': a\n\n', ROLE, event({ content: '' }), ': b\n\n'], 15, () =>
+      exchange.end('data: {"error": {"message": "overloaded", "type": "server_error"}}\n\n'),
+    );
+  },
+  /** A call of a tool begins, and breaks off. */
+  cutToolCall(exchange) {
+    exchange.head(200, SSE);
+    const call = { index: 0, id: 'call_1', type: 'function', function: { name: 'look', arguments: '{"a' } };
+    exchange.send(ROLE + event({ tool_calls: [call] }));
+    exchange.later(20, () => exchange.end());
+  },
+  /** Goes on where `afterContent` breaks off. */
+  continuation(exchange) {
+    exchange.head(200, SSE);
+    exchange.end(ROLE + event({ content: 'forty-two.' }) + FINISH + USAGE_EVENT + DONE);
+  },
+  status529: errorStatus(529, { message: 'overloaded', type: 'overloaded_error' }),
+  rateLimitedShortly: errorStatus(429, { message: 'slow down', type: 'rate_limit_error' }, { 'retry-after': '0' }),
+  rateLimitedIn1s: errorStatus(429, { message: 'slow down', type: 'rate_limit_error' }, { 'retry-after': '1' }),
   /** An ordinary stream, 15 ms between events. */
   slow(exchange) {
     exchange.head(200, SSE);

@@ -1,7 +1,10 @@
+export { audit } from './audit.ts';
 export { bench } from './bench.ts';
+export { cache } from './cache.ts';
 export { check } from './check.ts';
 export { compare } from './compare.ts';
 export { init } from './init.ts';
+export { keys } from './keys.ts';
 export { probe } from './probe.ts';
 export { route } from './route.ts';
 export { sandbox } from './sandbox.ts';
@@ -10,3 +13,4 @@ export { serve } from './serve.ts';
 export { trace } from './trace.ts';
 export { train } from './train.ts';
 export { tune } from './tune.ts';
+export { usage } from './usage.ts';

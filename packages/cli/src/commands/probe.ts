@@ -189,9 +189,12 @@ function chosen(config: Config, named: string | undefined, isAll: boolean): Conf
 /** What the card would change in the configuration. */
 function proposals({ kept: card, expert }: Finding, config: Config, cardPath: string): Record<string, unknown> {
   const { proven, failed } = card.capabilities;
-  const capabilities = DECLARABLE.filter(
+  const found = DECLARABLE.filter(
     (name) => proven.includes(name) || (expert.capabilities.includes(name) && !failed.includes(name)),
   );
+  // What no check of ours declares stays as it stands.
+  const others = expert.capabilities.filter((name) => !(DECLARABLE as readonly string[]).includes(name));
+  const capabilities = [...found, ...others];
   const isChanged =
     capabilities.length !== expert.capabilities.length ||
     !capabilities.every((name) => expert.capabilities.includes(name));

@@ -3,15 +3,18 @@ import { setFlagsFromString } from 'node:v8';
 import {
   type Config,
   createGateway,
+  fileResponses,
   fileStates,
   type GatewayServer,
   journal,
-  type Log,
+  lineLog,
   serve as listen,
+  openBook,
+  openIdentity,
   watchConfig,
 } from '@gatewright/gateway';
 import { isGatewrightError } from '@gatewright/kernel';
-import { type Command, type CommandIo, EXIT, numberFlag, parse } from '../command.ts';
+import { type Command, EXIT, numberFlag, parse } from '../command.ts';
 import { loadConfig } from '../configuration.ts';
 
 /** When nobody chose a port and the usual one is taken, the next free one of this many is as good. */
@@ -68,7 +71,10 @@ Example: gatewright serve --port 4180`,
       storage: { ...config.storage, ...(values.store === undefined ? {} : { directory: values.store }) },
     });
     const config = adapt(loaded.config);
-    const log = logTo(io, values.json);
+    const { log, close: endLog } = lineLog((line) => io.note(line), {
+      format: values.json ? 'json' : (config.logs?.format ?? 'text'),
+      level: config.logs?.level ?? 'info',
+    });
 
     const { directory, keepBytes } = config.storage;
     const store = journal({ directory, keepBytes });
@@ -79,6 +85,9 @@ Example: gatewright serve --port 4180`,
         config,
         store,
         states: fileStates(join(directory, 'estimators')),
+        identity: openIdentity(directory),
+        book: openBook(join(directory, 'ledger.sqlite'), { keepDays: config.budgets?.keepDays }),
+        responses: fileResponses(join(directory, 'responses.sqlite')),
         env: io.env,
       });
       server = await listenSomewhere(config, port !== undefined || loaded.path !== undefined, (attempt) => {
@@ -86,6 +95,12 @@ Example: gatewright serve --port 4180`,
         return listen(gateway, io.env, log);
       });
       const { cards, learning, memory } = gateway.runtime;
+      const { lost } = gateway.ledger.entries.stats;
+      if (lost > 0)
+        log(
+          'warn',
+          `${lost} calls were under way when the gateway was killed; they are booked as what was reserved for them`,
+        );
       for (const warning of [...cards.warnings, ...learning.warnings, ...memory.warnings]) log('warn', warning);
       if (loaded.path !== undefined) stopWatching = watchConfig(loaded.path, gateway, log, adapt);
     } catch (error) {
@@ -101,6 +116,7 @@ Example: gatewright serve --port 4180`,
           port: server.port,
           config: loaded.path ?? 'sandbox',
           configHash: config.hash,
+          ...(server.adminUrl === undefined ? {} : { admin: server.adminUrl }),
           store: directory,
         }),
       );
@@ -110,7 +126,8 @@ Example: gatewright serve --port 4180`,
     await stopped(io.stop);
     stopWatching();
     if (!values.quiet) io.note('\nStopping: requests under way may finish (Ctrl-C again ends at once).');
-    await server.close();
+    await server.close(undefined, config.server.drainMs);
+    endLog();
     return EXIT.ok;
   },
 };
@@ -142,6 +159,7 @@ function banner(server: GatewayServer, config: Config, path: string | undefined,
     '',
     `  API     ${server.url}/v1`,
     `  Page    ${server.url}/`,
+    ...(server.adminUrl === undefined ? [] : [`  Admin   ${server.adminUrl}/admin/v1`]),
     `  Modes   ${modes.join(' ')}`,
     `  Traces  ${config.storage.directory}${config.storage.bodies ? ' (with the text of requests and answers)' : ' (without the text of requests and answers)'}`,
     '',
@@ -157,14 +175,6 @@ function banner(server: GatewayServer, config: Config, path: string | undefined,
         ]
       : []),
   ];
-}
-
-function logTo(io: CommandIo, asJson: boolean): Log {
-  return (level, message, fields = {}) => {
-    const time = new Date().toISOString();
-    if (asJson) io.note(JSON.stringify({ time, level, message, ...fields }));
-    else io.note(`${time} ${level} ${message}${Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`}`);
-  };
 }
 
 function stopped(signal: AbortSignal): Promise<void> {

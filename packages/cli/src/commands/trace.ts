@@ -136,10 +136,18 @@ async function show(argv: readonly string[], io: CommandIo): Promise<number> {
       usd(call.costUsd),
       Math.round(call.latencyMs),
       call.confidence?.toFixed(3) ?? '',
-      call.error === undefined ? '' : `${call.error.code}: ${call.error.message}`,
+      [
+        call.continues === undefined ? '' : 'continues the one that broke off',
+        call.attempts === undefined ? '' : `after ${call.attempts.map(({ error }) => error.code).join(', ')}`,
+        call.error === undefined ? '' : `${call.error.code}: ${call.error.message}`,
+      ]
+        .filter(Boolean)
+        .join('; '),
     ]),
   ))
     io.print(`  ${line}`);
+  if (found.hedges !== undefined)
+    io.print(`  second calls: ${found.hedges.started} made, ${found.hedges.refused} refused by their budget`);
   for (const gate of found.gates)
     io.print(
       `  gate after ${found.calls.find(({ rank }) => rank === gate.rank)?.expert}: ${gate.signal} ${gate.value?.toFixed(3) ?? 'absent'} ${gate.passed ? '>=' : '<'} ${gate.threshold}: ${gate.passed ? 'trusted' : 'escalated'}`,
@@ -250,6 +258,8 @@ async function replay(argv: readonly string[], io: CommandIo): Promise<number> {
 export function differencesOf(found: DecisionTrace): string[] {
   const differences = [...replayDecision(found).differences];
   if (found.result.status === 'cancelled') return differences;
+  // Nobody was called: there is nothing to walk over again.
+  if (found.cache !== undefined || found.result.errorCode === 'GW_CACHE_MISS') return differences;
   const again = replayCalls(found);
   if (again.verdict.rank !== found.result.rank)
     differences.push(`answer: recorded rank ${found.result.rank}, now ${again.verdict.rank}`);

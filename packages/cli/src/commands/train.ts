@@ -1,14 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { readTables } from '@gatewright/bench';
-import {
-  type ChatRequest,
-  estimatorOf,
-  featurizer,
-  lastUserText,
-  skillByKeywords,
-  stateHash,
-} from '@gatewright/gateway';
+import { estimatorOf, featurizer, keptUserText, skillByKeywords, stateHash } from '@gatewright/gateway';
 import {
   type Declared,
   type Estimator,
@@ -207,7 +200,7 @@ async function fromTraces(place: string, experts: readonly string[]): Promise<Ex
     judged++;
     if (request === undefined || !experts.includes(expert)) continue;
     const { skill, promptTokens } = trace.request;
-    const text = lastUserText((JSON.parse(request) as ChatRequest).messages);
+    const text = keptUserText(request);
     const features = featuresOf(text, { task: skill, promptTokens });
     examples.push({ features, scores: { [expert]: reward }, group: text });
   }

@@ -17,33 +17,61 @@ import {
 } from '@gatewright/kernel';
 import { Compile } from 'typebox/compile';
 import { isMap, LineCounter, parseDocument } from 'yaml';
+import { type Catalog, type CatalogOrigin, genaiPrices, knownOf } from '../catalog/index.ts';
 import { measureOf } from '../confidence-measure.ts';
+import type { Price } from '../cost.ts';
 import { type EmbeddingOptions, embeddingClient } from '../features/embedding.ts';
 import { readsEmbedding } from '../learning.ts';
 import * as providers from '../providers/index.ts';
 import { redact } from '../redact.ts';
+import type { BreakerOptions } from '../resilience/breaker.ts';
+import type { RetryOptions } from '../resilience/retries.ts';
 import { type Capability, type ConfigFile, ConfigSchema, type ExpertConfig, type ModeConfig } from './schema.ts';
 
 /** How long a call may take, milliseconds. */
 export interface Timeouts {
   readonly connectMs: number;
   readonly firstByteMs: number;
+  /** To the first content of a stream. Default 300000. */
+  readonly firstContentMs?: number;
   readonly idleMs: number;
   readonly totalMs: number;
 }
 
 /** An expert with every default filled in. */
-export interface Expert extends Omit<ExpertConfig, 'quality' | 'capabilities' | 'timeouts' | 'provider'> {
+export interface Expert
+  extends Omit<
+    ExpertConfig,
+    'quality' | 'capabilities' | 'timeouts' | 'retries' | 'breaker' | 'provider' | 'price' | 'catalog'
+  > {
   readonly provider: Spec;
-  readonly price: {
-    readonly inputUsdPerMTok: number;
-    readonly outputUsdPerMTok: number;
-    readonly cachedInputUsdPerMTok?: number;
-  };
+  readonly price: Price;
+  /** Where price and context window came from, if not from the configuration. */
+  readonly catalog?: CatalogOrigin;
+  /** Nobody said what it charges: `price` is 0 for want of anything better. */
+  readonly isUnpriced?: true;
   /** By skill; `default` is always there. */
   readonly quality: Readonly<Record<string, number>>;
   readonly capabilities: readonly Capability[];
   readonly timeouts: Timeouts;
+  readonly retries: RetryOptions;
+  readonly breaker: BreakerOptions;
+}
+
+/** Extra calls of the whole pool, and who is too slow for it. */
+export interface Resilience {
+  /** Most retries, as a share of all calls, 0..1. */
+  readonly retryShare: number;
+  /** How often a text that broke off may be continued. */
+  readonly continueAttempts: number;
+  /** Most second calls of a race, as a share of all calls, 0..1. */
+  readonly hedgeShare: number;
+  /** Undefined: not limited. */
+  readonly hedgeUsdPerHour: number | undefined;
+  /** How many times the pool's median makes an expert too slow; undefined: nobody is. */
+  readonly outlierFactor: number | undefined;
+  /** Largest share of the pool that is left alone as too slow, 0..1. */
+  readonly outlierShare: number;
 }
 
 /** A mode with its plug-ins named. */
@@ -65,19 +93,39 @@ export interface Config {
     readonly maxBodyBytes: number;
     readonly maxConnections: number;
     readonly clientStallMs: number;
+    /** How long requests are still taken once the process is told to stop. */
+    readonly drainMs: number;
+    /** How long requests under way may go on after that. */
+    readonly graceMs: number;
   };
-  readonly storage: { readonly directory: string; readonly keepBytes: number; readonly bodies: boolean };
+  /** Undefined: there is no admin listener. */
+  readonly admin: { readonly host: string; readonly port: number; readonly tokenEnv: string } | undefined;
+  readonly storage: {
+    readonly directory: string;
+    readonly keepBytes: number;
+    readonly bodies: boolean;
+    readonly responses: boolean;
+  };
   readonly prices: { readonly stepSize: number; readonly cap: number; readonly spendUsdPerHour: number | undefined };
   readonly skills: Readonly<Record<string, { readonly keywords: readonly string[] }>>;
   readonly experts: readonly Expert[];
+  readonly resilience: Resilience;
   readonly feedback: Pick<FeedbackTrustOptions, 'floor' | 'largestShare' | 'votesPerDay'>;
   /** Undefined: only cards that experts name themselves are read. */
   readonly cards: { readonly directory: string; readonly maxAgeDays?: number } | undefined;
   readonly embeddings: EmbeddingOptions | undefined;
+  /** Undefined: no answer is given twice. */
+  readonly cache: ConfigFile['cache'];
+  /** Undefined: nothing is limited. */
+  readonly budgets: ConfigFile['budgets'];
+  readonly telemetry: ConfigFile['telemetry'];
+  readonly logs: ConfigFile['logs'];
   /** By name; `state` is the file of a trained state. */
   readonly estimators: Readonly<Record<string, Spec & { readonly state?: string }>>;
   /** By name without the `gw/`. */
   readonly modes: Readonly<Record<string, Mode>>;
+  /** Name or pattern -> mode with its `gw/`, or expert. */
+  readonly aliases: Readonly<Record<string, string>>;
   /** SHA-256 over the checked content, first 16 hex digits. */
   readonly hash: string;
 }
@@ -94,7 +142,36 @@ export interface ConfigIssue {
 /** Prefix of the names of modes, as clients send them. */
 export const MODE_PREFIX = 'gw/';
 
-const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 5_000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 600_000 };
+const DEFAULT_TIMEOUTS: Timeouts = {
+  connectMs: 5_000,
+  firstByteMs: 60_000,
+  // Models that think in secret say nothing for minutes.
+  firstContentMs: 300_000,
+  idleMs: 30_000,
+  totalMs: 600_000,
+};
+
+const DEFAULT_RETRIES: RetryOptions = { attempts: 2, baseMs: 250, maxMs: 2_000 };
+
+const DEFAULT_BREAKER: BreakerOptions = {
+  failuresInARow: 3,
+  failureRate: 0.5,
+  windowMs: 30_000,
+  minimumCalls: 20,
+  openMs: 1_000,
+  longestOpenMs: 60_000,
+  probes: 1,
+};
+
+const DEFAULT_RESILIENCE: Resilience = {
+  retryShare: 0.1,
+  continueAttempts: 1,
+  hedgeShare: 0.1,
+  hedgeUsdPerHour: undefined,
+  // Off: experts differ by nature, and one that thinks before it speaks is no fault.
+  outlierFactor: undefined,
+  outlierShare: 0.3,
+};
 
 const DEFAULT_MODES: Readonly<Record<string, Mode>> = {
   auto: {
@@ -161,17 +238,19 @@ export function parseConfig(text: string): Config {
 /**
  * Checks a configuration that is already an object.
  *
+ * @param nowMs milliseconds since 1970: the catalogue's prices of that day hold
  * @throws {GatewrightError} `GW_CONFIG`
  */
 export function checkConfig(
   content: unknown,
   lineOf: (keys: readonly (string | number)[]) => number | undefined = () => undefined,
+  nowMs: number = Date.now(),
 ): Config {
   if (!validator.Check(content)) throw configError(schemaIssues(content, lineOf));
   const file: ConfigFile = content;
   const issues = [...referenceIssues(file, lineOf), ...pluginIssues(file, lineOf)];
   if (issues.length > 0) throw configError(issues);
-  return complete(file);
+  return complete(file, nowMs);
 }
 
 function configError(issues: readonly ConfigIssue[]): GatewrightError {
@@ -297,8 +376,36 @@ function referenceIssues(
       fix: suggestion(estimator, estimatorNames, 'Declare it under estimators.'),
     });
   }
+  const embedding = new Set(file.experts.filter(({ kind }) => kind === 'embedding').map(({ id }) => id));
+  const selectors = file.experts.flatMap(({ id, provider }) => [id, `provider:${provider.use}`]);
+  const targets = [...Object.keys(file.modes ?? DEFAULT_MODES).map((name) => MODE_PREFIX + name), ...ids];
+  for (const [name, target] of Object.entries(file.aliases ?? {})) {
+    if (targets.includes(target)) continue;
+    issues.push({
+      path: `aliases.${name}`,
+      line: lineOf(['aliases', name]),
+      message: `There is no mode or expert "${target}".`,
+      fix: suggestion(target, targets, 'Name a mode as gw/NAME, or an expert.'),
+    });
+  }
   for (const [name, mode] of Object.entries(file.modes ?? {})) {
+    mode.deny?.forEach((selector, index) => {
+      if (selectors.includes(selector)) return;
+      issues.push({
+        path: `modes.${name}.deny[${index}]`,
+        line: lineOf(['modes', name, 'deny', index]),
+        message: `There is no expert or provider "${selector}".`,
+        fix: suggestion(selector, [...new Set(selectors)], 'Name an expert, or provider:NAME.'),
+      });
+    });
     mode.experts?.forEach((id, index) => {
+      if (embedding.has(id))
+        issues.push({
+          path: `modes.${name}.experts[${index}]`,
+          line: lineOf(['modes', name, 'experts', index]),
+          message: `"${id}" makes vectors, not answers.`,
+          fix: 'Leave it out: clients name it as model of /v1/embeddings.',
+        });
       if (ids.has(id)) return;
       issues.push({
         path: `modes.${name}.experts[${index}]`,
@@ -371,20 +478,50 @@ function pluginIssues(
   return issues;
 }
 
-function complete(file: ConfigFile): Config {
+/** The price and the context window of an expert: as declared, else as publicly known, else nothing and no limit. */
+function catalogued(
+  expert: ExpertConfig,
+  open: () => Catalog,
+): Pick<Expert, 'price' | 'contextTokens' | 'catalog' | 'isUnpriced'> {
+  const { price, contextTokens } = expert;
+  const declared = price === undefined ? UNPRICED : { price };
+  if (price !== undefined && contextTokens !== undefined) return declared;
+  const known = knownOf({ provider: expert.provider as Spec, catalog: expert.catalog }, open);
+  if (known === undefined) return declared;
+  const taken = {
+    ...(price === undefined && known.price !== undefined ? { price: known.price } : {}),
+    ...(contextTokens === undefined && known.contextTokens !== undefined ? { contextTokens: known.contextTokens } : {}),
+  };
+  const fields = Object.keys(taken) as (keyof typeof taken)[];
+  if (fields.length === 0) return declared;
+  const base = taken.price === undefined ? declared : {};
+  return {
+    ...base,
+    price: taken.price ?? declared.price,
+    ...taken,
+    catalog: { from: open().version, model: `${known.provider}/${known.model}`, fields },
+  };
+}
+
+const UNPRICED = { price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 }, isUnpriced: true } as const;
+
+function complete(file: ConfigFile, nowMs: number): Config {
+  let opened: Catalog | undefined;
+  const catalog = (): Catalog => {
+    opened ??= genaiPrices(nowMs);
+    return opened;
+  };
   const experts = file.experts.map((expert): Expert => {
-    const {
-      quality = 0.5,
-      capabilities = ['tools', 'json', 'samples'],
-      price = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 },
-    } = expert;
+    const { quality = 0.5, capabilities = ['tools', 'json', 'samples'], catalog: _, ...settings } = expert;
     return {
-      ...expert,
+      ...settings,
+      ...catalogued(expert, catalog),
       provider: expert.provider as Spec,
-      price,
       capabilities,
       quality: typeof quality === 'number' ? { default: quality } : { default: 0.5, ...quality },
       timeouts: { ...DEFAULT_TIMEOUTS, ...file.timeouts, ...expert.timeouts },
+      retries: { ...DEFAULT_RETRIES, ...file.retries, ...expert.retries },
+      breaker: { ...DEFAULT_BREAKER, ...file.breaker, ...expert.breaker },
     };
   });
   const content = {
@@ -397,17 +534,29 @@ function complete(file: ConfigFile): Config {
       maxBodyBytes: 20_971_520,
       maxConnections: 20_000,
       clientStallMs: 60_000,
+      drainMs: 200,
+      graceMs: 10_000,
       ...file.server,
     },
-    storage: { directory: '.gatewright', keepBytes: 1_073_741_824, bodies: false, ...file.storage },
+    admin:
+      file.admin === undefined
+        ? undefined
+        : { host: '127.0.0.1', port: 4190, tokenEnv: 'GATEWRIGHT_ADMIN_TOKEN', ...file.admin },
+    storage: { directory: '.gatewright', keepBytes: 1_073_741_824, bodies: false, responses: true, ...file.storage },
     prices: { stepSize: 0.05, cap: 0.5, spendUsdPerHour: undefined, ...file.prices },
     skills: file.skills ?? {},
     experts,
+    resilience: { ...DEFAULT_RESILIENCE, ...file.resilience },
     feedback: file.feedback ?? {},
     cards: file.cards,
     embeddings: file.embeddings,
+    cache: file.cache,
+    budgets: file.budgets,
+    telemetry: file.telemetry,
+    logs: file.logs,
     estimators: (file.estimators as Config['estimators'] | undefined) ?? {},
     modes: (file.modes as Config['modes'] | undefined) ?? DEFAULT_MODES,
+    aliases: file.aliases ?? {},
   };
   const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
   return deepFreeze({ ...content, hash });

@@ -3,14 +3,43 @@
  * What a policy, a composition or a provider makes of its own options is checked by its factory, not here.
  */
 import Type, { type Static } from 'typebox';
+import { CACHE_SCOPES } from '../caches/cache.ts';
+import { BudgetsSchema } from '../money/accounts.ts';
 
 const closed = { additionalProperties: false } as const;
 
-/** What an expert's capability list may name. `samples` is more than one choice per request (`n`). */
-export const CAPABILITIES = ['tools', 'json', 'vision', 'logprobs', 'samples'] as const;
+/**
+ * What an expert's capability list may name. `samples` is more than one choice per request (`n`). Those from `jsonSchema`
+ * on came later: they are asked for only where some expert of the configuration names them (`features/needs.ts`).
+ */
+export const CAPABILITIES = [
+  'tools',
+  'json',
+  'vision',
+  'logprobs',
+  'samples',
+  'jsonSchema',
+  'parallelTools',
+  'audio',
+  'files',
+  'reasoning',
+  'prefill',
+] as const;
+
+/** Those of `CAPABILITIES` that count only where some expert names them. */
+export const LATER_CAPABILITIES = CAPABILITIES.slice(CAPABILITIES.indexOf('jsonSchema'));
 
 /** One of `CAPABILITIES`. */
 export type Capability = (typeof CAPABILITIES)[number];
+
+/** How private a request is, from what anybody may read to what few may. */
+export const PRIVACY = ['public', 'internal', 'confidential'] as const;
+
+/** One of `PRIVACY`. */
+export type Privacy = (typeof PRIVACY)[number];
+
+/** An expert by id, or all of a provider as `provider:openai`. */
+const Selector = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,109}$' });
 
 const Plugin = (what: string, example: string) =>
   Type.Object(
@@ -20,28 +49,114 @@ const Plugin = (what: string, example: string) =>
 
 const Milliseconds = (description: string) => Type.Number({ minimum: 1, maximum: 3_600_000, description });
 
+const Usd = (description: string) => Type.Number({ minimum: 0, description });
+const InputUsd = Usd('USD per million prompt tokens.');
+const OutputUsd = Usd('USD per million completion tokens.');
+/** Kinds of tokens that some providers charge apart. */
+const otherRates = {
+  cachedInputUsdPerMTok: Type.Optional(
+    Usd('USD per million prompt tokens read from a cache. Default: the input price.'),
+  ),
+  cacheWriteUsdPerMTok: Type.Optional(
+    Usd('USD per million prompt tokens written to a cache. Default: the input price.'),
+  ),
+  cacheWrite1hUsdPerMTok: Type.Optional(
+    Usd('USD per million prompt tokens written to a cache for an hour. Default: as other writes.'),
+  ),
+  reasoningUsdPerMTok: Type.Optional(Usd('USD per million tokens of thought. Default: the output price.')),
+  audioInputUsdPerMTok: Type.Optional(Usd('USD per million prompt tokens of sound. Default: the input price.')),
+  audioOutputUsdPerMTok: Type.Optional(Usd('USD per million completion tokens of sound. Default: the output price.')),
+};
+
 const Price = Type.Object(
   {
-    inputUsdPerMTok: Type.Number({ minimum: 0, description: 'USD per million prompt tokens.' }),
-    outputUsdPerMTok: Type.Number({ minimum: 0, description: 'USD per million completion tokens.' }),
-    cachedInputUsdPerMTok: Type.Optional(
-      Type.Number({
-        minimum: 0,
-        description: 'USD per million prompt tokens read from a cache. Default: the input price.',
-      }),
+    inputUsdPerMTok: InputUsd,
+    outputUsdPerMTok: OutputUsd,
+    ...otherRates,
+    requestUsd: Type.Optional(Usd('USD for each request beside its tokens. Default 0.')),
+    above: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            promptTokens: Type.Integer({ minimum: 0, description: 'Holds for prompts longer than this.' }),
+            inputUsdPerMTok: Type.Optional(InputUsd),
+            outputUsdPerMTok: Type.Optional(OutputUsd),
+            ...otherRates,
+          },
+          closed,
+        ),
+        {
+          description: 'Other prices for long prompts; the largest promptTokens that is exceeded holds for all tokens.',
+        },
+      ),
     ),
   },
-  { ...closed, description: 'What the expert charges.' },
+  { ...closed, description: 'What the expert charges. Default: the catalogue, else nothing.' },
 );
 
 const Timeouts = Type.Object(
   {
     connectMs: Type.Optional(Milliseconds('To an open connection. Default 5000.')),
     firstByteMs: Type.Optional(Milliseconds('From the request to the first byte of the answer. Default 60000.')),
-    idleMs: Type.Optional(Milliseconds('Between two parts of an answer. Default 30000.')),
+    firstContentMs: Type.Optional(
+      Milliseconds(
+        'Of a stream, from the request to its first content: comments, pings and the role are none. Default 300000.',
+      ),
+    ),
+    idleMs: Type.Optional(
+      Milliseconds('Between two parts of an answer; of a stream, between two with content. Default 30000.'),
+    ),
     totalMs: Type.Optional(Milliseconds('For one call in all. Default 600000.')),
   },
   { ...closed, description: 'How long a call may take, milliseconds.' },
+);
+
+const Retries = Type.Object(
+  {
+    attempts: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 10,
+        description: 'Most attempts of one call, the first among them. 1: no retries. Default 2.',
+      }),
+    ),
+    baseMs: Type.Optional(
+      Milliseconds('Largest wait before the first retry, doubled for each one after it. Default 250.'),
+    ),
+    maxMs: Type.Optional(
+      Milliseconds('Longest wait; who asks for more by Retry-After is not asked again. Default 2000.'),
+    ),
+  },
+  { ...closed, description: 'How a failed call is made again where nobody else is left to ask.' },
+);
+
+const Breaker = Type.Object(
+  {
+    failuresInARow: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Opens after this many failures one after another. Default 3.' }),
+    ),
+    failureRate: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: 'Opens when this share of the calls in the window failed. Default 0.5.',
+      }),
+    ),
+    windowMs: Type.Optional(Milliseconds('Length of the window. Default 30000.')),
+    minimumCalls: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Calls in the window before its share counts. Default 20.' }),
+    ),
+    openMs: Type.Optional(
+      Milliseconds('How long it stays open the first time; doubled each time the probes fail. Default 1000.'),
+    ),
+    longestOpenMs: Type.Optional(
+      Milliseconds('Longest time it stays open by itself; Retry-After may say longer. Default 60000.'),
+    ),
+    probes: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Calls let through at a time while it is half open. Default 1.' }),
+    ),
+  },
+  { ...closed, description: 'When an expert is left alone, and how it comes back.' },
 );
 
 const Expert = Type.Object(
@@ -51,7 +166,30 @@ const Expert = Type.Object(
       description: 'Name of the expert: what clients may ask for as `model`, what traces show.',
     }),
     provider: Plugin('provider', '{ use: openai, baseUrl: "http://127.0.0.1:8000/v1", model: my-model }'),
+    kind: Type.Optional(
+      Type.Enum(['chat', 'embedding'], {
+        description:
+          'What it makes: answers, or vectors for /v1/embeddings. Modes hold experts of kind chat only. Default chat.',
+      }),
+    ),
+    catalog: Type.Optional(
+      Type.Union([Type.Literal(false), Type.String({ pattern: '^[a-z0-9-]+/.+$' })], {
+        description:
+          'Whose price and context window hold where none is declared, as PROVIDER/MODEL; false for nobody. Default: found by baseUrl and model.',
+      }),
+    ),
     price: Type.Optional(Price),
+    residency: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}$' }), {
+        minItems: 1,
+        uniqueItems: true,
+        description:
+          'Every region in which it may keep or process what it is sent, e.g. eu. A request that demands regions reaches it only if it names all of these.',
+      }),
+    ),
+    privacy: Type.Optional(
+      Type.Enum(PRIVACY, { description: 'The most private requests it may be given. Default public.' }),
+    ),
     quality: Type.Optional(
       Type.Union(
         [Type.Number({ minimum: 0, maximum: 1 }), Type.Record(Type.String(), Type.Number({ minimum: 0, maximum: 1 }))],
@@ -67,7 +205,16 @@ const Expert = Type.Object(
         description: 'Usual length of an answer, for cost estimates. Default: learned from the calls.',
       }),
     ),
-    contextTokens: Type.Optional(Type.Integer({ minimum: 1, description: 'Context window. Default: not limited.' })),
+    maxOutputTokens: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'Longest answer it gives, for what is reserved before a call. Default: what the context leaves, else 32768.',
+      }),
+    ),
+    contextTokens: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Context window. Default: the catalogue, else not limited.' }),
+    ),
     capabilities: Type.Optional(
       Type.Array(Type.Enum(CAPABILITIES), {
         uniqueItems: true,
@@ -104,9 +251,30 @@ const Expert = Type.Object(
       }),
     ),
     timeouts: Type.Optional(Timeouts),
+    retries: Type.Optional(Retries),
+    breaker: Type.Optional(Breaker),
   },
   { ...closed, description: 'Somebody who can answer a request: a model behind a provider.' },
 );
+
+const CacheScope = Type.Optional(
+  Type.Enum(CACHE_SCOPES, {
+    description:
+      'Who may be given an answer: whoever sends the same key, keys of the same project, or everybody. Default key.',
+  }),
+);
+
+const ExactCache = {
+  ttlMs: Type.Optional(
+    Type.Number({
+      minimum: 1,
+      maximum: 2_592_000_000,
+      description: 'How long an answer may be given. Default 600000.',
+    }),
+  ),
+  scope: CacheScope,
+  onlyDeterministic: Type.Optional(Type.Boolean({ description: 'Only requests with temperature 0. Default true.' })),
+};
 
 const Mode = Type.Object(
   {
@@ -118,10 +286,27 @@ const Mode = Type.Object(
         description: 'Ids of the experts it may use. Default: all.',
       }),
     ),
+    deny: Type.Optional(
+      Type.Array(Selector, {
+        uniqueItems: true,
+        description: 'Experts it never uses: ids, or provider:NAME for all of a provider. Default: none.',
+      }),
+    ),
     estimator: Type.Optional(
       Type.String({
         description:
           'Name under `estimators` of what predicts quality. Default: the declared quality, and nothing is learned.',
+      }),
+    ),
+    cache: Type.Optional(
+      Type.Union([Type.Literal(false), Type.Object(ExactCache, closed)], {
+        description: 'Of this mode in place of `cache.exact`; false: none.',
+      }),
+    ),
+    maxCostUsd: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        description: 'All calls of one request together may not come to more, USD. Default: not limited.',
       }),
     ),
     policy: Plugin('policy', '{ use: bestOf, weights: { quality: 1, cost: 0.3 } }'),
@@ -143,6 +328,105 @@ const Mode = Type.Object(
     ),
   },
   { ...closed, description: 'A way to route: who comes first (policy) and how the ranking is used (composition).' },
+);
+
+const Cache = Type.Object(
+  {
+    exact: Type.Optional(
+      Type.Object(
+        {
+          ...ExactCache,
+          maxBytes: Type.Optional(
+            Type.Integer({ minimum: 65_536, description: 'Memory for answers. Default 67108864.' }),
+          ),
+        },
+        { ...closed, description: 'Answers to the very same request. Default: none are kept.' },
+      ),
+    ),
+    semantic: Type.Optional(
+      Type.Object(
+        {
+          measurement: Type.String({
+            minLength: 1,
+            description: 'File that `gatewright cache --out` wrote: how often a wrong answer would be given.',
+          }),
+          maxFalseHitRate: Type.Optional(
+            Type.Number({
+              exclusiveMinimum: 0,
+              maximum: 0.2,
+              description: 'Start only if the upper bound of the measured rate is below this. Default 0.01.',
+            }),
+          ),
+          minSimilarity: Type.Optional(
+            Type.Number({
+              minimum: 0,
+              maximum: 1,
+              description: 'Share of words in common that a hit must have. Default 0.5.',
+            }),
+          ),
+          entries: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 100_000, description: 'Questions remembered. Default 10000.' }),
+          ),
+        },
+        { ...closed, description: 'Answers to other words of the same question. Needs `exact`. Default: none.' },
+      ),
+    ),
+  },
+  { ...closed, description: 'Whether finished answers are given again. Default: never.' },
+);
+
+const Telemetry = Type.Object(
+  {
+    otlp: Type.Optional(
+      Type.Object(
+        {
+          url: Type.Optional(
+            Type.String({
+              description:
+                'Where spans go, whole address. Default OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, else OTEL_EXPORTER_OTLP_ENDPOINT and /v1/traces.',
+            }),
+          ),
+          headersEnv: Type.Optional(
+            Type.String({
+              pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+              description: 'Environment variable with headers for it, as name=value,name=value.',
+            }),
+          ),
+          sampleRatio: Type.Optional(
+            Type.Number({
+              minimum: 0,
+              maximum: 1,
+              description: 'Share of requests without a sampled parent that are exported. Default 1.',
+            }),
+          ),
+          propagate: Type.Optional(Type.Boolean({ description: 'Send `traceparent` to experts. Default true.' })),
+          queue: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: 100_000,
+              description: 'Requests that wait to be exported. Default 2048.',
+            }),
+          ),
+        },
+        { ...closed, description: 'Spans over OTLP/HTTP.' },
+      ),
+    ),
+    serviceName: Type.Optional(
+      Type.String({ minLength: 1, description: 'Default OTEL_SERVICE_NAME, else gatewright.' }),
+    ),
+  },
+  { ...closed, description: 'Spans for other programs. Default: only where OTEL_EXPORTER_OTLP_ENDPOINT is set.' },
+);
+
+const Logs = Type.Object(
+  {
+    format: Type.Optional(Type.Enum(['text', 'json'], { description: 'Default text.' })),
+    level: Type.Optional(
+      Type.Enum(['info', 'warn', 'error'], { description: 'What is less is left out. Default info.' }),
+    ),
+    requests: Type.Optional(Type.Boolean({ description: 'One line for each request. Default false.' })),
+  },
+  { ...closed, description: 'What the gateway says of itself, on standard error.' },
 );
 
 /** The whole file. */
@@ -184,8 +468,40 @@ export const ConfigSchema = Type.Object(
             Type.Integer({ minimum: 1, description: 'Open connections at a time. Default 20000.' }),
           ),
           clientStallMs: Type.Optional(Milliseconds('How long a client may stop reading its answer. Default 60000.')),
+          drainMs: Type.Optional(
+            Type.Number({
+              minimum: 0,
+              maximum: 3_600_000,
+              description:
+                'How long requests are still taken after SIGTERM, while /readyz says 503: longer than whoever sends them takes to notice. Default 200.',
+            }),
+          ),
+          graceMs: Type.Optional(Milliseconds('How long requests under way may go on after that. Default 10000.')),
         },
         { ...closed, description: 'Where and how to listen.' },
+      ),
+    ),
+    admin: Type.Optional(
+      Type.Object(
+        {
+          host: Type.Optional(
+            Type.String({
+              minLength: 1,
+              description: 'Address to listen on. Default 127.0.0.1; beyond loopback an admin key must exist.',
+            }),
+          ),
+          port: Type.Optional(
+            Type.Integer({ minimum: 0, maximum: 65535, description: 'Port, 0 for any free one. Default 4190.' }),
+          ),
+          tokenEnv: Type.Optional(
+            Type.String({
+              pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+              description:
+                'Environment variable with a token that opens it too, beside virtual keys of role admin. Default GATEWRIGHT_ADMIN_TOKEN.',
+            }),
+          ),
+        },
+        { ...closed, description: 'A listener of its own for whoever manages the gateway. Default: there is none.' },
       ),
     ),
     storage: Type.Optional(
@@ -200,11 +516,67 @@ export const ConfigSchema = Type.Object(
           bodies: Type.Optional(
             Type.Boolean({ description: 'Keep the text of requests and answers too. Default false.' }),
           ),
+          responses: Type.Optional(
+            Type.Boolean({
+              description:
+                'Keep the text of /v1/responses for previous_response_id, unless a request says store: false. Default true.',
+            }),
+          ),
         },
         { ...closed, description: 'Where traces and feedback are kept.' },
       ),
     ),
     timeouts: Type.Optional(Timeouts),
+    retries: Type.Optional(Retries),
+    breaker: Type.Optional(Breaker),
+    resilience: Type.Optional(
+      Type.Object(
+        {
+          retryShare: Type.Optional(
+            Type.Number({
+              minimum: 0,
+              maximum: 1,
+              description: 'Most retries, as a share of all calls. Default 0.1.',
+            }),
+          ),
+          continueAttempts: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              maximum: 5,
+              description: 'How often a text that broke off may be continued where it stopped. Default 1.',
+            }),
+          ),
+          hedgeShare: Type.Optional(
+            Type.Number({
+              minimum: 0,
+              maximum: 1,
+              description: 'Most second calls of a race, as a share of all calls. Default 0.1.',
+            }),
+          ),
+          hedgeUsdPerHour: Type.Optional(
+            Type.Number({
+              exclusiveMinimum: 0,
+              description: 'What second calls of races may cost an hour, USD. Default: not limited.',
+            }),
+          ),
+          outlierFactor: Type.Optional(
+            Type.Number({
+              exclusiveMinimum: 1,
+              description:
+                'An expert whose median time to first content is above so many times the median of the pool is left alone. Default: nobody is.',
+            }),
+          ),
+          outlierShare: Type.Optional(
+            Type.Number({
+              minimum: 0,
+              maximum: 1,
+              description: 'Largest share of the pool that is left alone as too slow. Default 0.3.',
+            }),
+          ),
+        },
+        { ...closed, description: 'What the whole pool may spend on extra calls, and who is too slow for it.' },
+      ),
+    ),
     feedback: Type.Optional(
       Type.Object(
         {
@@ -324,11 +696,22 @@ export const ConfigSchema = Type.Object(
         },
       ),
     ),
+    cache: Type.Optional(Cache),
+    budgets: Type.Optional(BudgetsSchema),
+    telemetry: Type.Optional(Telemetry),
+    logs: Type.Optional(Logs),
     experts: Type.Array(Expert, { minItems: 1, description: 'The pool.' }),
     modes: Type.Optional(
       Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), Mode, {
         ...closed,
         description: 'Modes by name; a client asks for `gw/<name>`. Default: auto and cascade.',
+      }),
+    ),
+    aliases: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[^\\s]{1,200}$' }), Type.String({ minLength: 1 }), {
+        ...closed,
+        description:
+          'Names that clients bring along -> mode (`gw/<name>`) or expert; `*` stands for any characters. Default: none.',
       }),
     ),
   },

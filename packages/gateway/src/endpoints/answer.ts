@@ -1,12 +1,14 @@
 /** A request of any dialect: read, decided, driven, and answered in the dialect's own form. */
-import type { Delivery } from '../drive.ts';
+import type { Delivery, Drive } from '../drive.ts';
 import type { LiveExpert } from '../experts.ts';
 import { hintsOf } from '../features/hints.ts';
 import { readBody } from '../http/body.ts';
+import { milliseconds, timingHeaders, waitedMs } from '../http/overhead.ts';
 import { sendError } from '../http/send.ts';
 import { cutWhenStalled, sseWriter } from '../http/sse.ts';
 import { toHttpError } from '../http-errors.ts';
-import type { Decision } from '../pipeline.ts';
+import { ofPrincipal, requireModel } from '../identity/principal.ts';
+import { type Decision, meantModel } from '../pipeline.ts';
 import { redact } from '../redact.ts';
 import type { Dialect, DialectStream } from '../wire/dialect.ts';
 import { parseJsonBody } from '../wire/request.ts';
@@ -17,11 +19,12 @@ import { seedOf } from './seed.ts';
 export async function answer(
   { gateway, log, pace }: EndpointContext,
   dialect: Dialect,
-  { request, response, principal }: Exchange,
+  { request, response, principal, notes }: Exchange,
 ): Promise<void> {
   const { clientStallMs, maxBodyBytes } = gateway.runtime.config.server;
   const body = await readBody(request, maxBodyBytes);
-  const asked = dialect.read(parseJsonBody(body));
+  const readMs = performance.now();
+  const asked = dialect.read(parseJsonBody(body), { principal });
   const reading = asked instanceof Promise ? await asked : asked;
   const { request: chatRequest, notCarried } = reading;
   const writer = chatRequest.stream === true ? sseWriter(response, clientStallMs, pace) : undefined;
@@ -29,7 +32,11 @@ export async function answer(
   const delivery: Delivery = {
     begin(expert, confidence, lost) {
       stream = reading.stream(contextOf(expert));
-      writer!.begin(headersOf(exchange.traceId, exchange.decision, expert, undefined, confidence, notCarried, lost));
+      writer!.begin([
+        ...headersOf(exchange.traceId, exchange.decision, expert, undefined, confidence, notCarried, lost),
+        ...cacheHeaders(exchange.drive),
+        ...timingHeaders(startedMs - readMs),
+      ]);
       void writer!.event(stream.begin());
     },
     chunk: (data, chunk) => writer!.event(stream!.chunk(data, chunk)),
@@ -37,7 +44,8 @@ export async function answer(
   const createdS = Math.floor(Date.now() / 1000);
   const contextOf = ({ expert }: LiveExpert) => ({ traceId: exchange.traceId, createdS, expert: expert.id });
   const seed = seedOf(request);
-  const said = hintsOf(request.headers, chatRequest.user);
+  requireModel(principal, meantModel(gateway.runtime, chatRequest.model));
+  const said = ofPrincipal(principal, hintsOf(request.headers, chatRequest.user, chatRequest));
   const fetched = gateway.prepare(chatRequest, said);
   const hints = fetched === undefined ? said : await fetched;
   if (response.destroyed) return;
@@ -51,6 +59,12 @@ export async function answer(
     dialect: dialect.name,
     headers: request.headers,
   });
+  const startedMs = performance.now();
+  if (notes !== undefined) {
+    notes.trace = exchange.traceId;
+    notes.mode = exchange.decision.mode.name;
+  }
+  for (const [name, value] of exchange.limits) response.setHeader(name, value);
   let isOver = false;
   // `close` also comes after a whole answer: then nothing is left to cancel.
   response.on('close', () => {
@@ -58,6 +72,10 @@ export async function answer(
   });
   const { result } = await exchange.done;
   isOver = true;
+  const expertsMs = waitedMs(result.calls, result.cache);
+  const ownMs = performance.now() - readMs - expertsMs;
+  if (notes !== undefined && result.expert !== undefined) notes.expert = result.expert.expert.id;
+  gateway.metrics.overhead(exchange.decision.mode.name, Math.max(0, ownMs) / 1000);
   if (result.status === 'cancelled' || response.destroyed) {
     response.destroy();
     return;
@@ -68,19 +86,20 @@ export async function answer(
       log('error', 'request failed', { trace: exchange.traceId, error: stackOf(result.failure) });
     if (writer?.hasBegun === true) writer.fail(stream!.fail(httpError));
     else
-      sendError(
-        response,
-        { ...httpError, body: dialect.error(httpError) },
-        headersOf(exchange.traceId, exchange.decision, result.expert, result.costUsd, undefined, notCarried, []),
-      );
+      sendError(response, { ...httpError, body: dialect.error(httpError) }, [
+        ...headersOf(exchange.traceId, exchange.decision, result.expert, result.costUsd, undefined, notCarried, []),
+        ...cacheHeaders(exchange.drive),
+        ...timingHeaders(ownMs, expertsMs),
+      ]);
     return;
   }
-  const kept = reading.keep?.();
   if (writer !== undefined) {
     const last = stream!.end();
+    const kept = reading.keep?.();
     if (kept !== undefined) await kept;
     writer.end(last, {
       'x-gw-cost-usd': plainNumber(result.costUsd),
+      'x-gw-overhead-ms': milliseconds(ownMs),
       ...(result.confidence === undefined ? {} : { 'x-gw-confidence': result.confidence.toFixed(4) }),
     });
     cutWhenStalled(response, clientStallMs);
@@ -88,6 +107,7 @@ export async function answer(
   }
   const { completion, expert } = result;
   const payload = Buffer.from(reading.whole(completion!.body, completion!.data, contextOf(expert!)));
+  const kept = reading.keep?.();
   if (kept !== undefined) await kept;
   response.writeHead(200, [
     'content-type',
@@ -103,6 +123,8 @@ export async function answer(
       notCarried,
       result.notCarried,
     ),
+    ...cacheHeaders(exchange.drive),
+    ...timingHeaders(ownMs, expertsMs),
   ]);
   response.end(payload);
   cutWhenStalled(response, clientStallMs);
@@ -123,6 +145,14 @@ function headersOf(
   if (confidence !== undefined) headers.push('x-gw-confidence', confidence.toFixed(4));
   if (lostByDialect.length + lostByProvider.length > 0)
     headers.push('x-gw-not-carried', headerList([...lostByDialect, ...lostByProvider]));
+  return headers;
+}
+
+/** Nothing where the mode has no cache. */
+function cacheHeaders({ cache }: Drive): string[] {
+  if (cache === undefined) return [];
+  const headers = ['x-gw-cache', cache.outcome];
+  if (cache.ageMs !== undefined) headers.push('age', String(Math.floor(cache.ageMs / 1000)));
   return headers;
 }
 

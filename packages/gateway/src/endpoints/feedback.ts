@@ -2,14 +2,16 @@
 import { GatewrightError } from '@gatewright/kernel';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { speakerOf } from '../feedback-desk.ts';
 import { readBody } from '../http/body.ts';
 import { sendJson } from '../http/send.ts';
+import { requireUser } from '../identity/principal.ts';
 import { parseJsonBody } from '../wire/request.ts';
-import { closed, type EndpointContext, type Endpoints, type Exchange } from './endpoint.ts';
+import { type EndpointContext, type Endpoints, type Exchange, scoped } from './endpoint.ts';
 
 /** Feedback. */
 export const feedback: Endpoints = (context) => ({
-  '/v1/feedback': closed({ POST: (exchange) => take(context, exchange) }),
+  '/v1/feedback': scoped('feedback', { POST: (exchange) => take(context, exchange) }),
 });
 
 const feedbackValidator = Compile(
@@ -26,7 +28,7 @@ const feedbackValidator = Compile(
   ),
 );
 
-async function take({ gateway, gate }: EndpointContext, { request, response }: Exchange): Promise<void> {
+async function take({ gateway }: EndpointContext, { request, response, principal }: Exchange): Promise<void> {
   const body = parseJsonBody(await readBody(request, 65_536));
   if (!feedbackValidator.Check(body)) {
     const [error] = feedbackValidator.Errors(body);
@@ -39,7 +41,8 @@ async function take({ gateway, gate }: EndpointContext, { request, response }: E
       },
     );
   }
-  const { trace, score, correct, source = 'user', user, comment } = body;
+  const { trace, score, correct, source = 'user', comment } = body;
+  const user = requireUser(principal, body.user);
   if ((score === undefined) === (correct === undefined)) {
     throw new GatewrightError('GW_REQUEST_TYPE', 'Feedback has either a score or correct, one of them.', {
       path: 'score',
@@ -54,7 +57,7 @@ async function take({ gateway, gate }: EndpointContext, { request, response }: E
       ...(user === undefined ? {} : { user }),
       ...(comment === undefined ? {} : { comment }),
     },
-    gate.speaker(request),
+    speakerOf(principal),
   );
   sendJson(response, 200, { object: 'gateway.feedback', status: admitted === true ? 'admitted' : 'refused', ...kept });
 }

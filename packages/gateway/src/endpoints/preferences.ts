@@ -1,39 +1,39 @@
 /** `/v1/preferences`: what a user prefers, told or learned from choices. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewrightError } from '@gatewright/kernel';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Gateway } from '../gateway.ts';
 import { readBody } from '../http/body.ts';
 import { sendJson } from '../http/send.ts';
+import { requireUser } from '../identity/principal.ts';
 import { traceTimeMs } from '../trace-id.ts';
 import { parseJsonBody } from '../wire/request.ts';
-import { closed, type Endpoints } from './endpoint.ts';
+import { type Endpoints, type Exchange, scoped } from './endpoint.ts';
 
 /** Preferences. */
 export const preferences: Endpoints = ({ gateway }) => ({
-  '/v1/preferences': closed({
-    GET: ({ request, response }) => showPreference(gateway, request, response),
-    PUT: ({ request, response }) => pinPreference(gateway, request, response),
-    POST: ({ request, response }) => takeChoice(gateway, request, response),
-    DELETE: ({ request, response }) => resetPreference(gateway, request, response),
+  '/v1/preferences': scoped('feedback', {
+    GET: (exchange) => showPreference(gateway, exchange),
+    PUT: (exchange) => pinPreference(gateway, exchange),
+    POST: (exchange) => takeChoice(gateway, exchange),
+    DELETE: (exchange) => resetPreference(gateway, exchange),
   }),
 });
 
-/** Whose preference: `?user=` of the request. */
-function userOf(request: IncomingMessage): string {
-  const user = new URL(request.url ?? '/', 'http://gateway').searchParams.get('user');
-  if (user !== null && user !== '' && user.length <= 200) return user;
+/** Whose preference: the user that the key stands for, else `?user=` of the request. */
+function userOf({ url, principal }: Exchange): string {
+  const user = requireUser(principal, url.searchParams.get('user') ?? undefined);
+  if (user !== undefined && user !== '' && user.length <= 200) return user;
   throw new GatewrightError('GW_REQUEST_TYPE', 'user is missing, or longer than 200 characters.', {
     path: 'user',
     fix: 'Name whose preference it is: /v1/preferences?user=NAME.',
   });
 }
 
-function showPreference(gateway: Gateway, request: IncomingMessage, response: ServerResponse): void {
-  const user = userOf(request);
+function showPreference(gateway: Gateway, exchange: Exchange): void {
+  const user = userOf(exchange);
   const { qualityWeight, count, isPinned } = gateway.runtime.memory.preferenceOf(user);
-  sendJson(response, 200, {
+  sendJson(exchange.response, 200, {
     object: 'gateway.preference',
     user,
     quality_weight: qualityWeight,
@@ -46,21 +46,21 @@ const pinValidator = Compile(
   Type.Object({ quality_weight: Type.Number({ minimum: 0, maximum: 1 }) }, { additionalProperties: false }),
 );
 
-async function pinPreference(gateway: Gateway, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const user = userOf(request);
-  const body = parseJsonBody(await readBody(request, 65_536));
+async function pinPreference(gateway: Gateway, exchange: Exchange): Promise<void> {
+  const user = userOf(exchange);
+  const body = parseJsonBody(await readBody(exchange.request, 65_536));
   if (!pinValidator.Check(body))
     throw new GatewrightError('GW_REQUEST_TYPE', 'The body is not a weight of quality.', {
       path: 'quality_weight',
       fix: 'Send {"quality_weight": 0..1}: 1 for quality alone, 0 for cost alone.',
     });
   gateway.runtime.memory.pin(user, body.quality_weight);
-  showPreference(gateway, request, response);
+  showPreference(gateway, exchange);
 }
 
-function resetPreference(gateway: Gateway, request: IncomingMessage, response: ServerResponse): void {
-  gateway.runtime.memory.reset(userOf(request));
-  showPreference(gateway, request, response);
+function resetPreference(gateway: Gateway, exchange: Exchange): void {
+  gateway.runtime.memory.reset(userOf(exchange));
+  showPreference(gateway, exchange);
 }
 
 const choiceValidator = Compile(
@@ -74,9 +74,9 @@ const choiceValidator = Compile(
 );
 
 /** That a user took the answer of one trace rather than that of another. */
-async function takeChoice(gateway: Gateway, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const user = userOf(request);
-  const body = parseJsonBody(await readBody(request, 65_536));
+async function takeChoice(gateway: Gateway, exchange: Exchange): Promise<void> {
+  const user = userOf(exchange);
+  const body = parseJsonBody(await readBody(exchange.request, 65_536));
   if (!choiceValidator.Check(body))
     throw new GatewrightError('GW_REQUEST_TYPE', 'The body is not a choice between two answers.', {
       path: 'chosen',
@@ -92,5 +92,5 @@ async function takeChoice(gateway: Gateway, request: IncomingMessage, response: 
     }),
   );
   gateway.runtime.memory.chose(user, chosen!, rejected!);
-  showPreference(gateway, request, response);
+  showPreference(gateway, exchange);
 }

@@ -2,23 +2,35 @@
 import { hintsOf } from '../features/hints.ts';
 import { readBody } from '../http/body.ts';
 import { sendJson } from '../http/send.ts';
-import type { Decision } from '../pipeline.ts';
+import { ofPrincipal, requireModel } from '../identity/principal.ts';
+import { extraAttemptsOf, worstCaseOf } from '../money/worst-case.ts';
+import { type Decision, meantModel } from '../pipeline.ts';
 import { checkChatRequest, parseJsonBody } from '../wire/request.ts';
-import { closed, type EndpointContext, type Endpoints, type Exchange } from './endpoint.ts';
+import { type EndpointContext, type Endpoints, type Exchange, scoped } from './endpoint.ts';
 import { seedOf } from './seed.ts';
 
 /** Dry runs. */
 export const route: Endpoints = (context) => ({
-  '/v1/route': closed({ POST: (exchange) => decide(context, exchange) }),
+  '/v1/route': scoped('route', { POST: (exchange) => decide(context, exchange) }),
 });
 
-async function decide({ gateway }: EndpointContext, { request, response }: Exchange): Promise<void> {
+async function decide({ gateway }: EndpointContext, { request, response, principal }: Exchange): Promise<void> {
   const body = await readBody(request, gateway.runtime.config.server.maxBodyBytes);
 
   const chatRequest = checkChatRequest(parseJsonBody(body));
-  const said = hintsOf(request.headers, chatRequest.user);
+  requireModel(principal, meantModel(gateway.runtime, chatRequest.model));
+  const said = ofPrincipal(principal, hintsOf(request.headers, chatRequest.user, chatRequest));
   const decision = gateway.route(chatRequest, seedOf(request), (await gateway.prepare(chatRequest, said)) ?? said);
-  sendJson(response, 200, describeDecision(decision));
+  const worst = worstCaseOf(
+    decision.ranked.map(({ expert }) => expert),
+    decision.mode.composition,
+    extraAttemptsOf(gateway.runtime.config.resilience),
+    { promptTokens: decision.promptTokens, body: chatRequest },
+  );
+  sendJson(response, 200, {
+    ...describeDecision(decision),
+    max_cost_usd: Math.min(worst.costUsd, decision.mode.maxCostUsd ?? Infinity),
+  });
 }
 
 /** A decision as `/v1/route` shows it: every candidate with every term of its score, in the order they would be tried. */

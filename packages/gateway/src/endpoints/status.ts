@@ -1,14 +1,15 @@
 /** How the gateway is: `/v1/status`, `/v1/live`, `/metrics`, `/healthz`, `/readyz`. */
 import type { ServerResponse } from 'node:http';
+import type { LiveExpert } from '../experts.ts';
 import type { Gateway } from '../gateway.ts';
 import { send, sendJson } from '../http/send.ts';
-import { closed, type Endpoints, open } from './endpoint.ts';
+import { type Endpoints, open, scoped } from './endpoint.ts';
 
 /** Status. */
 export const status: Endpoints = ({ gateway }) => ({
-  '/v1/status': closed({ GET: ({ response }) => sendJson(response, 200, statusOf(gateway)) }),
-  '/v1/live': closed({ GET: ({ response }) => gateway.live.watch(response) }),
-  '/metrics': closed({
+  '/v1/status': scoped('status', { GET: ({ response }) => sendJson(response, 200, statusOf(gateway)) }),
+  '/v1/live': scoped('traces', { GET: ({ response }) => gateway.live.watch(response) }),
+  '/metrics': scoped('status', {
     GET: async ({ response }) => send(response, 200, gateway.metrics.contentType, await gateway.metrics.text()),
   }),
   '/healthz': open({ GET: ({ response }) => sendJson(response, 200, { status: 'ok' }) }),
@@ -29,10 +30,11 @@ function statusOf(gateway: Gateway): unknown {
     experts: experts.map((live, index) => ({
       id: live.expert.id,
       provider: live.expert.provider.use,
+      kind: live.expert.kind ?? 'chat',
       price: live.expert.price,
+      catalog: live.expert.catalog ?? null,
       quality: live.expert.quality,
-      state: live.coolUntilMs > nowMs ? 'cooling' : live.failuresInARow > 0 ? 'failing' : 'up',
-      coolMs: Math.max(0, Math.ceil(live.coolUntilMs - nowMs)),
+      ...breakerOf(live, nowMs),
       inFlight: live.inFlight,
       ok: live.ok,
       failed: live.failed,
@@ -56,14 +58,30 @@ function statusOf(gateway: Gateway): unknown {
   };
 }
 
+/** `state`: `up`, `failing` (closed after failures), `open`, `half-open`; and why, until when, probes under way. */
+function breakerOf({ breaker }: LiveExpert, nowMs: number): Record<string, unknown> {
+  const { state, reason, untilMs, failuresInARow, probes } = breaker.status(nowMs);
+  return {
+    state: state === 'halfOpen' ? 'half-open' : state === 'open' ? 'open' : failuresInARow > 0 ? 'failing' : 'up',
+    breaker: {
+      state: state === 'halfOpen' ? 'half-open' : state,
+      reason: reason ?? null,
+      untilMs: untilMs || null,
+      failuresInARow,
+      probes,
+    },
+    openMs: Math.max(0, Math.ceil(untilMs - nowMs)),
+  };
+}
+
 function readiness(gateway: Gateway, response: ServerResponse): void {
   const { failing } = gateway.store.stats();
   const nowMs = Date.now();
-  const isAnyoneUp = gateway.runtime.experts.some(({ coolUntilMs }) => coolUntilMs <= nowMs);
-  const isReady = isAnyoneUp && failing === undefined;
+  const isAnyoneUp = gateway.runtime.experts.some(({ breaker }) => breaker.admits(nowMs));
+  const isReady = isAnyoneUp && failing === undefined && !gateway.isDraining;
   sendJson(response, isReady ? 200 : 503, {
-    status: isReady ? 'ready' : 'not ready',
-    experts: isAnyoneUp ? 'up' : 'all are cooling down after failures',
+    status: isReady ? 'ready' : gateway.isDraining ? 'draining' : 'not ready',
+    experts: isAnyoneUp ? 'up' : 'the breakers of all are open after failures',
     store: failing === undefined ? 'ok' : 'writing fails',
     config:
       gateway.configFault === undefined

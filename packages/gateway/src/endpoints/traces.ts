@@ -4,12 +4,12 @@ import { GatewrightError } from '@gatewright/kernel';
 import { type Gateway, summaryOf } from '../gateway.ts';
 import { sendJson } from '../http/send.ts';
 import { traceTimeMs } from '../trace-id.ts';
-import { closed, type Endpoints } from './endpoint.ts';
+import { type Endpoints, scoped } from './endpoint.ts';
 
 /** Traces. */
 export const traces: Endpoints = ({ gateway }) => ({
-  '/v1/traces': closed({ GET: ({ response, url }) => listTraces(gateway, response, url) }),
-  '/v1/traces/:id': closed({ GET: ({ response, params }) => showTrace(gateway, params['id']!, response) }),
+  '/v1/traces': scoped('traces', { GET: ({ response, url }) => listTraces(gateway, response, url) }),
+  '/v1/traces/:id': scoped('traces', { GET: ({ response, params }) => showTrace(gateway, params['id']!, response) }),
 });
 
 async function listTraces(gateway: Gateway, response: ServerResponse, url: URL): Promise<void> {

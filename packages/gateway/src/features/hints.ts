@@ -1,6 +1,7 @@
 /** What a client says of a request beside its body: task, user, groups and flags, from headers. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewrightError } from '@gatewright/kernel';
+import { type Requirements, requirementsOf } from '../requirements.ts';
 
 /** What the client said. */
 export interface RequestHints {
@@ -8,12 +9,16 @@ export interface RequestHints {
   readonly task?: string;
   /** `x-gw-user`, else the body's `user`: whose preferences count. */
   readonly user?: string;
+  /** `x-gw-session`: the conversation that the request goes on with. */
+  readonly session?: string;
   /** `x-gw-groups`: groups that the user belongs to. */
   readonly groups: readonly string[];
   /** Soft part of `x-gw-flags`: attribute -> what one unit of it costs, in units of quality. */
   readonly flags: Readonly<Record<string, number>>;
   /** Hard part: flags that an expert must satisfy. */
   readonly hardFlags: readonly string[];
+  /** What the client demands of whoever answers; absent where it demands nothing. */
+  readonly requires?: Requirements;
   /** Not said but fetched before the decision: the vector of the text, where an endpoint is configured. */
   readonly embedding?: Float32Array;
 }
@@ -30,14 +35,23 @@ const FLAG = /^([a-z][a-z0-9-]{0,39})=(hard|\d{1,4}(?:\.\d{1,6})?)$/;
  * Reads the headers of a request.
  *
  * @param user the body's `user`, if any
+ * @param body for its routing fields, if any
  * @throws {GatewrightError} `GW_REQUEST_TYPE` if a header is not as it should be; a flag that cannot be read is never left out
  */
-export function hintsOf(headers: IncomingHttpHeaders, user: string | null | undefined): RequestHints {
+export function hintsOf(
+  headers: IncomingHttpHeaders,
+  user: string | null | undefined,
+  body?: Readonly<Record<string, unknown>>,
+): RequestHints {
+  const requires = requirementsOf(headers, body);
   const task = named(headers, 'x-gw-task');
   const givenUser = named(headers, 'x-gw-user') ?? (typeof user === 'string' && user !== '' ? user : undefined);
+  const session = named(headers, 'x-gw-session');
   const groups = listed(headers, 'x-gw-groups', MOST_GROUPS);
   const flagTexts = listed(headers, 'x-gw-flags', MOST_FLAGS);
-  if (task === undefined && givenUser === undefined && groups.length === 0 && flagTexts.length === 0) return NO_HINTS;
+  const isSilent = task === undefined && givenUser === undefined && session === undefined;
+  if (isSilent && groups.length === 0 && flagTexts.length === 0)
+    return requires === undefined ? NO_HINTS : { ...NO_HINTS, requires };
   for (const group of groups) {
     requireName('x-gw-groups', group);
     // These the gateway gives itself: a client must not count among another task's requests.
@@ -60,9 +74,11 @@ export function hintsOf(headers: IncomingHttpHeaders, user: string | null | unde
   return {
     ...(task === undefined ? {} : { task }),
     ...(givenUser === undefined ? {} : { user: givenUser }),
+    ...(session === undefined ? {} : { session }),
     groups,
     flags,
     hardFlags,
+    ...(requires === undefined ? {} : { requires }),
   };
 }
 

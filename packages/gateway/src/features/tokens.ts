@@ -33,10 +33,14 @@ export function estimatePromptTokens(
 
 /** The same estimate for one text. */
 export function estimateTextTokens(text: string): number {
-  const bytes = Buffer.byteLength(text);
+  return tokensOfLengths(text.length, Buffer.byteLength(text));
+}
+
+/** The same, of a text that comes in pieces. @param characters UTF-16 units @param bytes as UTF-8 */
+export function tokensOfLengths(characters: number, bytes: number): number {
   // Every character beyond ASCII takes at least one more byte than UTF-16 units: native counting instead of a loop.
-  const beyondAscii = Math.min(text.length, bytes - text.length);
-  return Math.ceil((text.length - beyondAscii) / 4 + beyondAscii * 0.6);
+  const beyondAscii = Math.min(characters, bytes - characters);
+  return Math.ceil((characters - beyondAscii) / 4 + beyondAscii * 0.6);
 }
 
 function estimatePartTokens(part: ContentPart): number {

@@ -1,7 +1,7 @@
 /** Asks one expert for a probe: patient, never more at once than allowed, and never beyond its budget. */
 import { isGatewrightError } from '@gatewright/kernel';
 import type { Expert } from '../config/config.ts';
-import { priceUsd } from '../pipeline.ts';
+import { priceUsd } from '../cost.ts';
 import type { Ask, ProbeBody, Reply } from '../probes/probe.ts';
 import { choiceCollector, choicesOfCompletion, usageOf } from '../probes/reply.ts';
 import { ProviderFailure } from '../providers/failure.ts';
@@ -155,7 +155,7 @@ export function createAsker(options: AskerOptions): Asker {
       );
       const { completion, usage: reported, costUsd: told } = await call.answer;
       const usage = usageOf(reported);
-      if (usage !== undefined) costUsd = told ?? priceUsd(expert, { ...usage, cachedTokens: 0 });
+      if (usage !== undefined) costUsd = told ?? priceUsd(expert, usage);
       book(usage, body);
       faultsInARow = 0;
       return {
@@ -300,6 +300,5 @@ function mostCostUsd(expert: Expert, request: ChatRequest, body: ProbeBody, over
       TEMPLATE_TOKENS * (1 + request.messages.length) +
       IMAGE_TOKENS * images,
     completionTokens: Math.ceil(body.maxTokens * (body.n ?? 1) * overrun),
-    cachedTokens: 0,
   });
 }
