@@ -34,8 +34,7 @@ export { AUDIT_FILE, type AuditRecord, type AuditReport, openAudit, verifyAudit 
 export { checkKeyFields, type KeyFields, type KeyRecord } from './identity/key-fields.ts';
 export { createLearning, estimatorOf, type Learned, type Learning, stateHash } from './learning.ts';
 export type { Log } from './log.ts';
-export { lineLog, type LogOptions } from './log-lines.ts';
-export { type ProbeOptions, type ProbeResult, probeExpert, verdictOf } from './onboarding/run.ts';
+export { type LogOptions, lineLog } from './log-lines.ts';
 export { type Budgets, userDigest } from './money/accounts.ts';
 export {
   type Book,
@@ -51,6 +50,7 @@ export {
 export { createLedger, GATEWAY_ITSELF, type Ledger, type RequestAccount } from './money/ledger.ts';
 export { shownUsage, usageCsv, usageQuery } from './money/usage.ts';
 export { extraAttemptsOf, type WorstCase, worstCaseOf } from './money/worst-case.ts';
+export { type ProbeOptions, type ProbeResult, probeExpert, verdictOf } from './onboarding/run.ts';
 export { createRuntime, type Decision, decide, type Runtime } from './pipeline.ts';
 export { checks } from './probes/index.ts';
 export type { ConnectProvider, Provider } from './providers/provider.ts';

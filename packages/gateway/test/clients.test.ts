@@ -143,7 +143,11 @@ describe('a client that goes away', () => {
         assert.ok(trace.result.costUsd > 0);
         assert.equal(await metric(gate.gateway, 'gatewright_client_gone_total'), 1);
         assert.equal(gate.gateway.runtime.experts[0]!.inFlight, 0);
-        assert.equal(gate.gateway.runtime.experts[0]!.breaker.status(Date.now()).failuresInARow, 0, 'it does not count against the expert');
+        assert.equal(
+          gate.gateway.runtime.experts[0]!.breaker.status(Date.now()).failuresInARow,
+          0,
+          'it does not count against the expert',
+        );
       } finally {
         await close();
       }

@@ -136,8 +136,8 @@ export { decideInShadow, type ShadowedDecision, type ShadowRecord, shadowSeed } 
 export { type PriceRule, priceRule, type SmoothedPrices, smoothedPrices, updatePrices } from './shadow-price.ts';
 export { rank, type Scores, selectTopK } from './top-k.ts';
 export {
-  type CacheRecord,
   type AttemptRecord,
+  type CacheRecord,
   type CallRecord,
   type DecisionTrace,
   type EstimatorRecord,
