@@ -3,6 +3,7 @@ import type { Removal } from '@gatewright/kernel';
 import type { Capability } from './config/schema.ts';
 import type { LiveExpert } from './experts.ts';
 import { offers } from './features/needs.ts';
+import { usd } from './money/refusal.ts';
 import { type Requirements, unmetRequirement } from './requirements.ts';
 
 /** What a request demands. */
@@ -21,6 +22,8 @@ export interface Demands {
   readonly deny?: readonly string[] | undefined;
   /** Estimated cost of one call, USD; needed where a cost is demanded. */
   readonly costOf?: (live: LiveExpert) => number;
+  /** What is left to spend on a call, and what one would be reserved for, USD; undefined: nothing limits it. */
+  readonly budget?: { readonly leftUsd: number; readonly reserveUsd: (live: LiveExpert) => number } | undefined;
   /** What an expert's card says against it for this request; undefined where there are no cards. */
   readonly lackOf?: ((expertId: string) => Removal | undefined) | undefined;
 }
@@ -32,21 +35,27 @@ export interface Admission {
 }
 
 /**
- * Applies the constraints in a fixed order: what client and mode demand (`requirements.ts`), flag, capability (as declared, then as probed), context, breaker.
+ * Applies the constraints in a fixed order: what client and mode demand (`requirements.ts`), flag, capability (as declared,
+ * then as probed), context, budget, breaker.
  *
- * The breaker is the only one that gives way: when it would leave nobody, those it holds back are asked all the same, the
- * one that opens its door soonest first, since a likely failure is better than a certain one.
+ * The last two give way. Where no expert is affordable, none is removed for it: the account that refuses the call says why.
+ * Where the breakers would leave nobody, those they hold back are asked all the same, the one that opens its door soonest
+ * first, since a likely failure is better than a certain one.
  */
 export function admit(experts: readonly LiveExpert[], demands: Demands): Admission {
   const { nowMs } = demands;
   const admitted: LiveExpert[] = [];
   const heldBack: LiveExpert[] = [];
   const removed: Removal[] = [];
+  const able: LiveExpert[] = [];
   for (const live of experts) {
     const lack = permanentLack(live, demands);
-    if (lack !== undefined) removed.push(lack);
-    else if (!live.breaker.admits(nowMs)) heldBack.push(live);
-    else admitted.push(live);
+    if (lack === undefined) able.push(live);
+    else removed.push(lack);
+  }
+  for (const live of affordable(able, demands.budget, removed)) {
+    if (live.breaker.admits(nowMs)) admitted.push(live);
+    else heldBack.push(live);
   }
   if (admitted.length === 0) {
     const opensAtMs = (live: LiveExpert): number => live.breaker.status(nowMs).untilMs;
@@ -54,6 +63,26 @@ export function admit(experts: readonly LiveExpert[], demands: Demands): Admissi
   }
   for (const live of heldBack) removed.push(heldBackBy(live, nowMs));
   return { admitted, removed };
+}
+
+/** Those whose call the budget covers; all of them where it covers none. */
+function affordable(
+  experts: readonly LiveExpert[],
+  budget: Demands['budget'],
+  removed: Removal[],
+): readonly LiveExpert[] {
+  if (budget === undefined) return experts;
+  const { leftUsd, reserveUsd } = budget;
+  const covered = experts.filter((live) => reserveUsd(live) <= leftUsd);
+  if (covered.length === 0) return experts;
+  for (const live of experts)
+    if (!covered.includes(live))
+      removed.push({
+        expert: live.expert.id,
+        constraint: 'budget',
+        detail: `the call may come to up to ${usd(reserveUsd(live))}, the budget has ${usd(leftUsd)} left`,
+      });
+  return covered;
 }
 
 function heldBackBy({ expert, breaker, lastFailure }: LiveExpert, nowMs: number): Removal {

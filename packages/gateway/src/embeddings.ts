@@ -9,6 +9,7 @@ import { priceUsd } from './cost.ts';
 import type { CallTicket } from './drive.ts';
 import { callCancelled, callFailed, callStarted, callSucceeded, type LiveExpert } from './experts.ts';
 import type { RequestHints } from './features/hints.ts';
+import { isAllowed, type Principal, requireModel } from './identity/principal.ts';
 import type { Metrics } from './metrics.ts';
 import type { Runtime } from './pipeline.ts';
 import { ProviderFailure } from './providers/failure.ts';
@@ -28,6 +29,8 @@ export interface EmbeddingAccount {
 /** What to do it with. */
 export interface EmbeddingOptions {
   readonly hints: RequestHints;
+  /** Who asks: experts that this key may not name do not exist for it. */
+  readonly principal: Principal;
   readonly traceId: string;
   readonly metrics: Pick<Metrics, 'embedding'>;
   readonly account?: EmbeddingAccount | undefined;
@@ -57,13 +60,13 @@ const RESERVE_FACTOR = 1.5;
 /**
  * Asks for vectors.
  *
- * @throws {GatewrightError} `GW_UNKNOWN_MODEL`, `GW_NO_CANDIDATE`
+ * @throws {GatewrightError} `GW_MODEL_FORBIDDEN`, `GW_UNKNOWN_MODEL`, `GW_NO_CANDIDATE`
  */
 export function embed(runtime: Runtime, request: EmbeddingRequest, options: EmbeddingOptions): EmbeddingExchange {
   const { hints, now } = options;
   const { requires, hardFlags } = hints;
   if (requires !== undefined) requireKnown(requires, runtime.config.experts);
-  const named = sameModel(runtime, request.model);
+  const named = sameModel(runtime, request.model, options.principal);
   const { total, longest } = inputTokens(request);
   const { admitted, removed } = admit(named, {
     needs: [],
@@ -139,9 +142,10 @@ export function vectorSpace({ provider }: Pick<Expert, 'provider'>): string {
 }
 
 /** The expert of that id and all with its model behind it; else all experts whose server calls their model so. */
-function sameModel({ experts, modes }: Runtime, model: string): LiveExpert[] {
+function sameModel({ experts, modes }: Runtime, model: string, principal: Principal): LiveExpert[] {
   const embedding = experts.filter(
-    ({ expert, provider }) => expert.kind === 'embedding' && provider.embed !== undefined,
+    ({ expert, provider }) =>
+      expert.kind === 'embedding' && provider.embed !== undefined && isAllowed(principal, expert.id),
   );
   const first =
     embedding.find(({ expert }) => expert.id === model) ??
@@ -150,6 +154,7 @@ function sameModel({ experts, modes }: Runtime, model: string): LiveExpert[] {
     const space = vectorSpace(first.expert);
     return [first, ...embedding.filter((live) => live !== first && vectorSpace(live.expert) === space)];
   }
+  requireModel(principal, model);
   if (modes.has(model) || model.startsWith(MODE_PREFIX))
     throw new GatewrightError('GW_UNKNOWN_MODEL', `${model} gives answers, not vectors.`, {
       path: 'model',

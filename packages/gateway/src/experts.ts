@@ -1,5 +1,5 @@
 /** The pool at run time: each expert with its connection, what it is doing and how it has been. */
-import { create } from '@gatewright/kernel';
+import { create, GatewrightError } from '@gatewright/kernel';
 import type { Expert, Resilience } from './config/config.ts';
 import type { ProviderFailure } from './providers/failure.ts';
 import * as providers from './providers/index.ts';
@@ -48,7 +48,7 @@ const TIMES_KEPT = 64;
  * Connects every expert of a configuration. Experts that `previous` has with the very same settings are taken over with
  * all that is known of them.
  *
- * @throws {GatewrightError} what a provider throws, e.g. `GW_KEY_MISSING`
+ * @throws {GatewrightError} what a provider throws, e.g. `GW_KEY_MISSING`; `GW_CONFIG` for vectors of a provider that makes none
  */
 export function connectExperts(
   experts: readonly Expert[],
@@ -60,9 +60,11 @@ export function connectExperts(
     const settings = JSON.stringify(expert);
     const known = previous.find((live) => JSON.stringify(live.expert) === settings);
     if (known !== undefined) return known;
+    const provider = connectProvider(expert, env, shared, `experts[${index}].provider`);
+    if (expert.kind === 'embedding' && provider.embed === undefined) throw noVectors(expert, index);
     return {
       expert,
-      provider: connectProvider(expert, env, shared, `experts[${index}].provider`),
+      provider,
       inFlight: 0,
       peakInFlight: 0,
       startedSinceUpdate: 0,
@@ -79,6 +81,18 @@ export function connectExperts(
       isDrained: previous.find((live) => live.expert.id === expert.id)?.isDrained ?? false,
     };
   });
+}
+
+/** Found here and not with its first request: whoever names it would be told that it does not exist. */
+function noVectors({ id, provider }: Expert, index: number): GatewrightError {
+  return new GatewrightError(
+    'GW_CONFIG',
+    `The expert "${id}" is of kind embedding, and ${provider.use} makes no vectors.`,
+    {
+      path: `experts[${index}].kind`,
+      fix: 'Choose a provider that does, such as openai, gemini or ollama, or leave kind out.',
+    },
+  );
 }
 
 /**
@@ -130,6 +144,9 @@ export function callSucceeded(
   live.outputTokens = mix(live.outputTokens, call.completionTokens);
 }
 
+/** Failures that a client can bring about, though another expert may answer: they must not take the expert from the others. */
+const OF_THE_REQUEST: ReadonlySet<string> = new Set(['GW_UPSTREAM_REJECTED', 'GW_UPSTREAM_BLOCKED', 'GW_REPLAY_MISS']);
+
 /** Books a failure. An expert that asks to be left alone (429) is, at once. */
 export function callFailed(
   live: LiveExpert,
@@ -141,9 +158,9 @@ export function callFailed(
   live.inFlight--;
   live.failed++;
   live.costUsd += costUsd;
-  // A request that is itself at fault, a prompt that was not recorded or a connection closed between two requests says
-  // nothing about the expert.
-  if (!failure.elsewhere || failure.code === 'GW_REPLAY_MISS' || failure.isStaleConnection) {
+  // A request that is itself at fault or too much for this expert alone, a prompt that was not recorded or a connection
+  // closed between two requests says nothing about the expert's health.
+  if (!failure.elsewhere || OF_THE_REQUEST.has(failure.code) || failure.isStaleConnection) {
     live.breaker.dropped(permit);
     return;
   }
@@ -166,7 +183,8 @@ export function ejectOutliers(
   { outlierFactor, outlierShare }: Pick<Resilience, 'outlierFactor' | 'outlierShare'>,
   nowMs: number,
 ): void {
-  if (outlierFactor === undefined || nowMs - (experts[0]!.comparedMs ?? 0) < COMPARE_EVERY_MS) return;
+  // Also where the clock was set back since.
+  if (outlierFactor === undefined || Math.abs(nowMs - (experts[0]!.comparedMs ?? 0)) < COMPARE_EVERY_MS) return;
   experts[0]!.comparedMs = nowMs;
   const pool = experts.map(({ contentTimes, breaker }) => ({
     medianMs: contentTimes.count < LEAST_TIMES ? undefined : contentTimes.quantile(0.5),

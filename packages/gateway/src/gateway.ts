@@ -2,17 +2,8 @@
  * The gateway without HTTP: the configuration in force, the store, and what each endpoint does. `server.ts` puts it on a
  * socket; tests and the command line can use it as it is.
  */
-import { hash, randomBytes } from 'node:crypto';
-import {
-  type DecisionTrace,
-  decideInShadow,
-  type Features,
-  GatewrightError,
-  type Random,
-  type ShadowRecord,
-  seededRandom,
-  TRACE_VERSION,
-} from '@gatewright/kernel';
+import { randomBytes } from 'node:crypto';
+import { type DecisionTrace, type Features, GatewrightError, type Random, seededRandom } from '@gatewright/kernel';
 import { type ResponseCache, responseCache } from './caches/response-cache.ts';
 import { CACHE_BYTES, cacheSettings, semanticOf } from './caches/settings.ts';
 import type { Config } from './config/config.ts';
@@ -20,18 +11,18 @@ import { type Delivery, type Drive, type DriveResult, drive } from './drive.ts';
 import type { RequestHints } from './features/hints.ts';
 import { recentFeatures } from './features/recent.ts';
 import { ANYBODY, createFeedbackDesk, type GivenFeedback, type Speaker } from './feedback-desk.ts';
-import { toHttpError } from './http-errors.ts';
 import { type Identity, memoryIdentity } from './identity/administration.ts';
 import { ANYONE, type Principal, requireModel } from './identity/principal.ts';
 import { readsEmbedding } from './learning.ts';
 import { type LiveFeed, liveFeed } from './live.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { Book } from './money/book.ts';
-import { createLedger, type Ledger, type RequestAccount } from './money/ledger.ts';
+import { createLedger, type Ledger } from './money/ledger.ts';
 import { createRuntime, type Decision, decide, meantModel, type Runtime } from './pipeline.ts';
 import type { ProviderContext } from './providers/provider.ts';
 import type { ReloadOutcome } from './reload.ts';
-import { lesser, withoutRouting } from './requirements.ts';
+import { shadowOf, summaryOf, traceOf } from './request-trace.ts';
+import { isConfined, lesser, withoutRouting } from './requirements.ts';
 import { deadlineOf } from './resilience/deadline.ts';
 import { memoryResponses, type ResponseStore } from './stores/responses.ts';
 import { memoryStates, type StateStore } from './stores/states.ts';
@@ -222,15 +213,19 @@ export function createGateway(options: GatewayOptions): Gateway {
       // What an estimator learned that is no more in force: it may come back.
       const saved: Promise<void> = previous.learning.save().then(() => void retired.delete(saved));
       retired.add(saved);
-      if (previous.embedder !== undefined && previous.embedder !== runtime.embedder)
-        void previous.embedder.close().catch(() => {});
-      // Calls under way keep their connections: closing a provider waits for them.
-      for (const { provider } of previous.experts) {
-        if (runtime.experts.some((kept) => kept.provider === provider)) continue;
-        const closing = provider.close().catch(() => {});
+      // Requests under way were decided with the experts before and may still fall over to them: nothing that they may need
+      // is closed before they are over.
+      const over = Promise.all(underWay);
+      const close = (one: { close(): Promise<void> }): void => {
+        const closing: Promise<void> = over
+          .then(() => one.close())
+          .catch(() => {})
+          .then(() => void retired.delete(closing));
         retired.add(closing);
-        void closing.then(() => retired.delete(closing));
-      }
+      };
+      if (previous.embedder !== undefined && previous.embedder !== runtime.embedder) close(previous.embedder);
+      for (const { provider } of previous.experts)
+        if (!runtime.experts.some((kept) => kept.provider === provider)) close(provider);
     },
 
     chat(asked) {
@@ -243,8 +238,15 @@ export function createGateway(options: GatewayOptions): Gateway {
       const atMs = now();
       const beganMs = performance.now();
       const used = runtime;
-      const decision = decide(used, request, seed ?? seeds.seed(), atMs, hints, asked.principal?.keyId);
+      const decision = decide(used, request, seed ?? seeds.seed(), atMs, hints, asked.principal?.keyId, {
+        leftUsd: ledger.leftUsd(asked.principal ?? ANYONE, hints?.user),
+        reserveUsd: ledger.reserveUsd,
+      });
       const traceId = nextTraceId(atMs);
+      const context =
+        telemetry === undefined
+          ? undefined
+          : traceContext(asked.headers?.['traceparent'], traceId, telemetry.sampleRatio);
       const account = ledger.begin({
         principal: asked.principal ?? ANYONE,
         user: hints?.user,
@@ -253,8 +255,6 @@ export function createGateway(options: GatewayOptions): Gateway {
         traceId,
         maxCostUsd: lesser(decision.mode.maxCostUsd, hints?.requires?.maxCostUsd),
       });
-      if (decision.features !== undefined) recent.remember(traceId, decision.features);
-      used.memory.served(decision.facts);
       const stream = request.stream === true;
       const { composition, confidence } = decision.mode;
       const asksLogprobs = composition.needsConfidence && request.logprobs !== true;
@@ -265,11 +265,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           ? { ...request, logprobs: true, ...(asksTop ? { top_logprobs: confidence.topLogprobs } : {}) }
           : request;
       let firstCallMs = 0;
-      const context =
-        telemetry === undefined
-          ? undefined
-          : traceContext(asked.headers?.['traceparent'], traceId, telemetry.sampleRatio);
-      const start = (to: Delivery, hidesUsage: boolean): Drive => {
+      const start = (to: Delivery, hidesUsage: boolean, waitedMs = 0): Drive => {
         firstCallMs = performance.now() - beganMs;
         return drive({
           decision,
@@ -285,7 +281,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           account,
           keepText: used.config.storage.bodies,
           extras: used.extras,
-          deadlineMs,
+          deadlineMs: deadlineMs === undefined ? undefined : Math.max(1, deadlineMs - waitedMs),
           now: performance.now.bind(performance),
           wallNow: now,
           ...(context === undefined || telemetry?.propagates !== true
@@ -317,6 +313,8 @@ export function createGateway(options: GatewayOptions): Gateway {
             );
       let running: Drive;
       try {
+        if (decision.features !== undefined) recent.remember(traceId, decision.features);
+        used.memory.served(decision.facts);
         running = run();
       } catch (error) {
         account.end();
@@ -365,6 +363,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           live.publish(
             'trace',
             summaryOf(trace, bodies === undefined ? undefined : lastUserText(request.messages), bodies?.answer),
+            trace.account?.key,
           );
         return { result, trace };
       };
@@ -378,6 +377,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const { embedder } = runtime;
       const learned = runtime.modes.get(meantModel(runtime, request.model))?.learned;
       if (embedder === undefined || learned === undefined || !readsEmbedding(learned.spec)) return undefined;
+      if (isConfined(hints.requires, hints.hardFlags)) return undefined;
       return embedder
         .embed(lastUserText(request.messages))
         .then((embedding) => (embedding === undefined ? hints : { ...hints, embedding }));
@@ -432,7 +432,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         const { score, weight = 1 } = judged.feedback;
         runtime.memory.judged(stored.trace, score, weight, feedback.user);
       } else metrics.feedbackRefused(judged.admission.refusal ?? 'other');
-      live.publish('feedback', judged.feedback);
+      live.publish('feedback', judged.feedback, stored.trace.account?.key);
       return judged.feedback;
     },
 
@@ -472,32 +472,6 @@ function rememberSession(
   sessions.remember(sessionKey, { expert: result.expert, promptTokens: served.promptTokens, atMs: nowMs });
 }
 
-/** A trace in few words, for the page. Holds text only where the configuration keeps bodies. */
-export function summaryOf(trace: DecisionTrace, prompt?: string, answer?: string): Record<string, unknown> {
-  return {
-    id: trace.id,
-    atMs: trace.atMs,
-    model: trace.request.model,
-    skill: trace.request.skill,
-    stream: trace.request.stream,
-    promptTokens: trace.request.promptTokens,
-    policy: trace.policy.use,
-    composition: trace.composition.use,
-    reason: trace.selection.reason,
-    candidates: trace.candidates.map((candidate, index) => ({
-      ...candidate,
-      terms: trace.selection.terms[index] ?? {},
-    })),
-    ranked: trace.selection.ranked.map((index) => trace.candidates[index]!.expert),
-    removed: trace.removed,
-    calls: trace.calls,
-    gates: trace.gates,
-    result: trace.result,
-    ...(prompt === undefined ? {} : { prompt: prompt.slice(0, 400) }),
-    ...(answer === undefined ? {} : { answer: answer.slice(0, 400) }),
-  };
-}
-
 /** The features of an older request, made again where its text was kept. */
 function featuresFromBodies(
   runtime: Runtime,
@@ -507,73 +481,4 @@ function featuresFromBodies(
   if (bodies === undefined) return undefined;
   const { skill, promptTokens } = request;
   return runtime.featuresOf(keptUserText(bodies.request), { task: skill, promptTokens });
-}
-
-/** What the mode's shadow would have done. Asked once the answer is there; its failure is counted and hurts nobody. */
-function shadowOf(decision: Decision, metrics: Metrics): ShadowRecord | undefined {
-  const { shadow, name } = decision.mode;
-  if (shadow === undefined) return undefined;
-  try {
-    const record = decideInShadow(shadow.spec, shadow.policy, decision);
-    metrics.shadow(name, record.agrees);
-    return record;
-  } catch {
-    metrics.shadow(name, 'failed');
-    return undefined;
-  }
-}
-
-function traceOf(
-  id: string,
-  atMs: number,
-  configHash: string,
-  request: ChatRequest,
-  body: Buffer,
-  decision: Decision,
-  result: DriveResult,
-  latencyMs: number,
-  shadow: ShadowRecord | undefined,
-  account: RequestAccount['record'],
-): DecisionTrace {
-  const error = result.status === 'ok' ? undefined : toHttpError(result.failure);
-  return {
-    version: TRACE_VERSION,
-    id,
-    atMs,
-    configHash,
-    seed: decision.seed,
-    request: {
-      model: request.model,
-      stream: request.stream === true,
-      promptTokens: decision.promptTokens,
-      skill: decision.skill,
-      needs: decision.needs,
-      bodyHash: hash('sha256', body, 'hex'),
-      facts: decision.facts,
-    },
-    account,
-    removed: decision.removed,
-    ...(decision.estimator === undefined ? {} : { estimator: decision.estimator }),
-    candidates: decision.candidates,
-    policy: decision.mode.policySpec,
-    selection: decision.selection,
-    ...(shadow === undefined ? {} : { shadow }),
-    composition: decision.mode.compositionSpec,
-    ...(decision.mode.confidence === undefined ? {} : { confidence: decision.mode.confidence.spec }),
-    calls: result.calls,
-    gates: result.verdict?.gates ?? [],
-    ...(result.hedges === undefined ? {} : { hedges: result.hedges }),
-    ...(result.cache === undefined ? {} : { cache: result.cache }),
-    result: {
-      status: result.status,
-      ...(result.expert === undefined ? {} : { expert: result.expert.expert.id }),
-      ...(result.verdict === undefined ? {} : { rank: result.verdict.rank }),
-      reason: result.reason,
-      ...(result.confidence === undefined ? {} : { confidence: result.confidence }),
-      costUsd: result.costUsd,
-      latencyMs,
-      httpStatus: result.status === 'ok' ? 200 : result.status === 'cancelled' ? 499 : error!.status,
-      ...(result.status === 'error' ? { errorCode: error!.code } : {}),
-    },
-  };
 }

@@ -32,6 +32,7 @@ export {
 } from './identity/administration.ts';
 export { AUDIT_FILE, type AuditRecord, type AuditReport, openAudit, verifyAudit } from './identity/audit.ts';
 export { checkKeyFields, type KeyFields, type KeyRecord } from './identity/key-fields.ts';
+export { knownSecrets } from './known-secrets.ts';
 export { createLearning, estimatorOf, type Learned, type Learning, stateHash } from './learning.ts';
 export type { Log } from './log.ts';
 export { type LogOptions, lineLog } from './log-lines.ts';

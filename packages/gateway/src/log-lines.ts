@@ -8,8 +8,8 @@ export interface LogOptions {
   readonly format?: 'text' | 'json';
   /** What is less is left out. Default `info`. */
   readonly level?: 'info' | 'warn' | 'error';
-  /** Exact values that must not be written, e.g. keys of the environment. */
-  readonly secrets?: readonly string[];
+  /** Exact values that must not be written, e.g. keys of the environment. The same list each time, until it changes. */
+  readonly secrets?: readonly string[] | (() => readonly string[]);
 }
 
 /** A log that writes lines. */
@@ -47,7 +47,8 @@ export function lineLog(
   options: LogOptions = {},
   now: () => number = Date.now,
 ): LineLog {
-  const { format = 'text', level: least = 'info', secrets = [] } = options;
+  const { format = 'text', level: least = 'info', secrets: known = [] } = options;
+  const secretsNow = typeof known === 'function' ? known : () => known;
   const repeated = new Map<string, { sinceMs: number; written: number; held: number }>();
 
   /** How many were held back before this line, or undefined if it is held back itself. */
@@ -68,6 +69,7 @@ export function lineLog(
   };
   const line = (level: keyof typeof LEVELS, message: string, fields: Fields): string => {
     const time = new Date(now()).toISOString();
+    const secrets = secretsNow();
     const clean = cleaned(fields, secrets, 0) as Fields;
     const said = cleanText(message, secrets);
     // What the line itself says comes last: a field of the same name must not stand for it.

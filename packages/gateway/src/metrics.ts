@@ -2,8 +2,9 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { DecisionTrace } from '@gatewright/kernel';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { CacheCounts } from './caches/cache.ts';
+import { fastCounter, fastHistogram } from './instruments.ts';
 import type { Ledger } from './money/ledger.ts';
 import { ledgerMetrics } from './money/metrics.ts';
 import type { Runtime } from './pipeline.ts';
@@ -64,20 +65,20 @@ export function createMetrics(
 ): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const requests = new Counter({
+  const requests = fastCounter({
     name: 'gatewright_requests_total',
     help: 'Finished chat requests.',
     labelNames: ['mode', 'status'],
     registers,
   });
-  const seconds = new Histogram({
+  const seconds = fastHistogram({
     name: 'gatewright_request_seconds',
     help: 'Time from the read request to the end of the answer.',
     labelNames: ['mode'],
     buckets: SECONDS,
     registers,
   });
-  const calls = new Counter({
+  const calls = fastCounter({
     name: 'gatewright_calls_total',
     help: 'Calls to experts.',
     labelNames: ['expert', 'status'],
@@ -101,20 +102,20 @@ export function createMetrics(
     labelNames: ['mode', 'outcome'],
     registers,
   });
-  const contentSeconds = new Histogram({
+  const contentSeconds = fastHistogram({
     name: 'gatewright_time_to_first_content_seconds',
     help: 'Time from the start of a streamed call to its first content.',
     labelNames: ['expert'],
     buckets: SECONDS,
     registers,
   });
-  const tokens = new Counter({
+  const tokens = fastCounter({
     name: 'gatewright_tokens_total',
     help: 'Tokens of calls to experts.',
     labelNames: ['expert', 'kind'],
     registers,
   });
-  const cost = new Counter({
+  const cost = fastCounter({
     name: 'gatewright_cost_usd_total',
     help: 'What calls cost, USD.',
     labelNames: ['expert'],
@@ -173,14 +174,14 @@ export function createMetrics(
     labelNames: ['expert', 'code'],
     registers,
   });
-  const overheadSeconds = new Histogram({
+  const overheadSeconds = fastHistogram({
     name: 'gatewright_overhead_seconds',
     help: "The gateway's own time on a request: all but the time in which a call to an expert was under way.",
     labelNames: ['mode'],
     buckets: OVERHEAD_SECONDS,
     registers,
   });
-  const cacheRequests = new Counter({
+  const cacheRequests = fastCounter({
     name: 'gatewright_cache_requests_total',
     help: 'What response caches did with requests.',
     labelNames: ['kind', 'outcome'],
@@ -298,20 +299,20 @@ export function createMetrics(
 
   return {
     request(mode, trace) {
-      requests.inc({ mode, status: trace.result.status });
-      seconds.observe({ mode }, trace.result.latencyMs / 1000);
+      requests.add(1, mode, trace.result.status);
+      seconds.observe(trace.result.latencyMs / 1000, mode);
       for (const call of trace.calls) {
         const { expert } = call;
-        calls.inc({ expert, status: call.status });
+        calls.add(1, expert, call.status);
         if (call.attempts !== undefined) {
-          calls.inc({ expert, status: 'error' }, call.attempts.length);
+          calls.add(call.attempts.length, expert, 'error');
           retries.inc({ expert }, call.attempts.length);
         }
         if (call.continues !== undefined) continuations.inc({ expert, status: call.status });
-        if (call.contentMs !== undefined) contentSeconds.observe({ expert }, call.contentMs / 1000);
-        if (call.promptTokens > 0) tokens.inc({ expert, kind: 'prompt' }, call.promptTokens);
-        if (call.completionTokens > 0) tokens.inc({ expert, kind: 'completion' }, call.completionTokens);
-        if (call.costUsd > 0) cost.inc({ expert }, call.costUsd);
+        if (call.contentMs !== undefined) contentSeconds.observe(call.contentMs / 1000, expert);
+        if (call.promptTokens > 0) tokens.add(call.promptTokens, expert, 'prompt');
+        if (call.completionTokens > 0) tokens.add(call.completionTokens, expert, 'completion');
+        if (call.costUsd > 0) cost.add(call.costUsd, expert);
       }
       if (trace.hedges !== undefined) {
         if (trace.hedges.started > 0) hedges.inc({ mode, outcome: 'started' }, trace.hedges.started);
@@ -324,14 +325,14 @@ export function createMetrics(
       genAi.request(trace);
     },
     cache(outcome, kind, savedUsd) {
-      cacheRequests.inc({ kind, outcome });
+      cacheRequests.add(1, kind, outcome);
       if (savedUsd > 0 && (outcome === 'hit' || outcome === 'joined')) cacheSaved.inc(savedUsd);
     },
-    overhead: (mode, seconds) => overheadSeconds.observe({ mode }, seconds),
+    overhead: (mode, seconds) => overheadSeconds.observe(seconds, mode),
     embedding(expert, status, promptTokens, costUsd) {
-      calls.inc({ expert, status });
-      if (promptTokens > 0) tokens.inc({ expert, kind: 'embedding' }, promptTokens);
-      if (costUsd > 0) cost.inc({ expert }, costUsd);
+      calls.add(1, expert, status);
+      if (promptTokens > 0) tokens.add(promptTokens, expert, 'embedding');
+      if (costUsd > 0) cost.add(costUsd, expert);
     },
     refused: (code) => refusals.inc({ code }),
     clientGone: () => gone.inc(),

@@ -26,7 +26,7 @@ import { type ConfidenceMeasure, measureOf } from './confidence-measure.ts';
 import { type AliasOf, aliasesOf } from './config/aliases.ts';
 import { type Config, MODE_PREFIX } from './config/config.ts';
 import type { Capability } from './config/schema.ts';
-import { admit } from './constraints.ts';
+import { admit, type Demands } from './constraints.ts';
 import { priceUsd } from './cost.ts';
 import type { ExtraCalls } from './drive.ts';
 import { connectExperts, ejectOutliers, type LiveExpert } from './experts.ts';
@@ -114,6 +114,12 @@ export interface Decision {
   readonly selection: Selection;
   /** The experts in the order to try them. */
   readonly ranked: readonly LiveExpert[];
+}
+
+/** What whoever asks can still spend, and what a call is reserved for, USD. */
+export interface Money {
+  readonly leftUsd: number;
+  readonly reserveUsd: (live: LiveExpert, request: ChatRequest, promptTokens: number) => number;
 }
 
 /** Answer length assumed of an expert that says nothing of it and was not asked yet. */
@@ -228,6 +234,7 @@ const PINNED_COMPOSITION: Spec = { use: 'single' };
  * @param seed of the decision's generator, 32 bits
  * @param hints what the client said beside the body
  * @param owner whose sessions count
+ * @param money what whoever asks can still spend; default: nothing limits it
  * @throws {GatewrightError} `GW_UNKNOWN_MODEL` if the request names no mode and no expert, `GW_NO_CANDIDATE` if the
  *   constraints leave nobody
  */
@@ -238,6 +245,7 @@ export function decide(
   nowMs: number,
   hints: RequestHints = NO_HINTS,
   owner = '',
+  money?: Money,
 ): Decision {
   const { requires } = hints;
   if (requires !== undefined) requireKnown(requires, runtime.config.experts);
@@ -256,6 +264,7 @@ export function decide(
     hardFlags: hints.hardFlags,
     requires: mode.name === 'pinned' && requires?.models !== undefined ? { ...requires, models: undefined } : requires,
     deny: mode.deny,
+    budget: budgetOf(mode, request, promptTokens, requires?.maxCostUsd, money),
     costOf: (live) => likelyCostUsd(live, request, promptTokens),
   });
   if (admitted.length === 0) throw noCandidate(request.model, removed);
@@ -312,6 +321,19 @@ export function decide(
     selection,
     ranked: selection.ranked.map((index) => admitted[index]!),
   };
+}
+
+function budgetOf(
+  { maxCostUsd }: RuntimeMode,
+  request: ChatRequest,
+  promptTokens: number,
+  demandedUsd: number | undefined,
+  money: Money | undefined,
+): Demands['budget'] {
+  if (money === undefined) return undefined;
+  const leftUsd = Math.min(money.leftUsd, maxCostUsd ?? Infinity, demandedUsd ?? Infinity);
+  if (leftUsd === Infinity) return undefined;
+  return { leftUsd, reserveUsd: (live) => money.reserveUsd(live, request, promptTokens) };
 }
 
 /**

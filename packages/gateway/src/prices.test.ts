@@ -94,3 +94,12 @@ test('a long pause is made up for quickly and leaves finite prices', () => {
   assert.ok(performance.now() - startMs < 100);
   for (const price of [book.load[0]!, book.rate[0]!, book.spend[0]!]) assert.ok(price >= 0 && price <= 0.5);
 });
+
+test('a clock that is set back does not stop the prices', () => {
+  const experts = liveExperts([{ capacity: { concurrent: 1 } }]);
+  const book = priceBook(experts, RULE, 3_600_000);
+  busy(experts[0]!, 10);
+  book.advance(0);
+  book.advance(1_000);
+  assert.ok(book.load[0]! > 0);
+});

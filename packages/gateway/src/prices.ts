@@ -64,6 +64,8 @@ export function priceBook(experts: readonly LiveExpert[], config: Config['prices
       return own + (meanUsd > 0 ? spend.prices[0]! * (costUsd / meanUsd) : 0);
     },
     advance(nowMs) {
+      // A clock that was set back goes on from there.
+      if (nowMs < updatedMs) updatedMs = nowMs;
       if (!isAnyLimited || nowMs - updatedMs < PERIOD_MS) return;
       const periods = Math.min(MOST_UPDATES, Math.floor((nowMs - updatedMs) / PERIOD_MS));
       updatedMs = nowMs;

@@ -100,6 +100,34 @@ export function requireKnown(
   }
 }
 
+/** What a key demands of every request, whatever the request says. */
+export type KeyRequirements = Pick<Requirements, 'residency' | 'privacy'>;
+
+/** The demands of a request with those of its key: of each the stricter one. */
+export function withKeyRequirements(said: Requirements | undefined, key: KeyRequirements): Requirements {
+  const regions = said?.residency;
+  const residency = regions === undefined ? key.residency : regions.filter((region) => inside(key.residency, region));
+  const privacy = PRIVACY.findLast((level) => level === said?.privacy || level === key.privacy);
+  return {
+    ...said,
+    ...(residency === undefined ? {} : { residency }),
+    ...(privacy === undefined ? {} : { privacy }),
+  };
+}
+
+function inside(regions: readonly string[] | undefined, region: string): boolean {
+  return regions === undefined || regions.includes(region);
+}
+
+/**
+ * Whether the text may go only to those whose place or discretion is vouched for. A server that is no expert, such as one for
+ * vectors, has nobody who does.
+ */
+export function isConfined(requires: Requirements | undefined, hardFlags: readonly string[]): boolean {
+  if (hardFlags.length > 0) return true;
+  return requires !== undefined && (requires.residency !== undefined || (requires.privacy ?? 'public') !== 'public');
+}
+
 /** The stricter of two limits. */
 export function lesser(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);

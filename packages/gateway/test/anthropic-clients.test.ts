@@ -533,7 +533,7 @@ describe('what is carried', () => {
   test('what another expert loses is named', async () => {
     const response = await send('gpt');
     assert.equal(response.status, 200);
-    assert.equal(response.headers.get('x-gw-not-carried'), 'messages[1].content[1], tools[0], top_k');
+    assert.equal(response.headers.get('x-gw-not-carried'), 'messages[1].content[1], tools[0], thinking.display, top_k');
   });
 });
 

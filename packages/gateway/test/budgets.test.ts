@@ -96,12 +96,41 @@ test('an expert that the budget does not cover is passed over for a cheaper one,
   assert.equal(response.headers.get('x-gw-expert'), 'free');
   const stored = await gateway.gateway.store.find(response.headers.get('x-gw-trace')!);
   assert.deepEqual(
-    stored!.trace.calls.map(({ expert, status, error }) => [expert, status, error?.code]),
+    stored!.trace.removed.map(({ expert, constraint }) => [expert, constraint]),
+    [['dear', 'budget']],
+  );
+  assert.deepEqual(
+    stored!.trace.calls.map(({ expert, status }) => [expert, status]),
+    [['free', 'ok']],
+  );
+});
+
+test('an expert that is affordable is asked though the mode tries only the first two of its ranking', async () => {
+  const [dear, cheap] = [await upstream('ok'), await upstream('ok')];
+  const price = (usd: number) => ({ price: { inputUsdPerMTok: usd, outputUsdPerMTok: usd } });
+  const gateway = await startGateway({
+    experts: [
+      expertAt('a', dear.url, price(900)),
+      expertAt('b', dear.url, price(800)),
+      expertAt('c', cheap.url, price(1)),
+    ],
+    modes: { first: { policy: { use: 'static' }, composition: { use: 'fallback', attempts: 2 } } },
+    budgets: { global: { budgets: [{ usd: 0.001, window: 'total' }] } },
+  });
+  closing.push(() => gateway.close(), dear.close, cheap.close);
+  const response = await chat(gateway.url, chatBody('gw/first', { max_tokens: 5 }));
+  assert.equal(response.status, 200, await response.text());
+  assert.equal(response.headers.get('x-gw-expert'), 'c');
+  assert.equal(dear.requests.length, 0);
+  const trace = (await gateway.gateway.store.find(response.headers.get('x-gw-trace')!))!.trace;
+  assert.deepEqual(
+    trace.removed.map(({ expert, constraint }) => [expert, constraint]),
     [
-      ['dear', 'error', 'GW_BUDGET'],
-      ['free', 'ok', undefined],
+      ['a', 'budget'],
+      ['b', 'budget'],
     ],
   );
+  assert.match(trace.removed[0]!.detail, /up to \$0\.0\d+, the budget has \$0\.001 left/);
 });
 
 test('what an answer costs beyond its reservation is booked, and closes the account', async () => {
@@ -130,8 +159,14 @@ test('a mode that may cost no more in one request asks only those whom that cove
   const response = await chat(gateway.url, chatBody('gw/first', { max_tokens: 5 }));
   await response.text();
   const stored = await gateway.gateway.store.find(response.headers.get('x-gw-trace')!);
-  assert.deepEqual(stored!.trace.calls[0]!.error!.code, 'GW_BUDGET');
-  assert.match(stored!.trace.calls[0]!.error!.message, /budget of one request of gw\/first/);
+  assert.deepEqual(
+    stored!.trace.removed.map(({ expert, constraint }) => [expert, constraint]),
+    [['dear', 'budget']],
+  );
+  // Where it covers nobody, nobody is removed: the refusal says what lacks.
+  const refused = await wireError(await chat(gateway.url, chatBody('gw/first', { max_tokens: 5_000 })));
+  assert.equal(refused.code, 'GW_BUDGET');
+  assert.match(refused.message, /budget of one request of gw\/first/);
 });
 
 describe('rates', () => {

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openIdentity } from '../src/identity/administration.ts';
+import { lineLog } from '../src/log-lines.ts';
 import { openBook } from '../src/money/book.ts';
 import { journal } from '../src/stores/journal.ts';
 import { fileResponses } from '../src/stores/responses.ts';
@@ -89,6 +90,7 @@ const PROVIDER_KEY = 'prov/CANARY+9f8e7d6c5b4a3210=zq';
 const STATIC_KEY = 'static/CANARY+0a1b2c3d4e5f6a7b=xw';
 const VERIFIER_KEY = 'verify/CANARY+1122334455667788=vu';
 const ADMIN_TOKEN = 'admin/CANARY+99aabbccddeeff00=ts';
+const COLLECTOR_KEY = 'collect/CANARY+fedcba9876543210=nm';
 const BYSTANDER = 'bystander/CANARY+cafebabedeadbeef=rq';
 /** Keys that nobody knows, sent by mistake: they belong to somebody all the same. */
 const STRANGER_KEY = 'stranger/CANARY+0011223344556677=po';
@@ -101,6 +103,14 @@ export async function runCanary(): Promise<CanaryRun> {
   const statuses: Record<string, number> = {};
   const keep = (what: string, bytes: Buffer | string): void => void produced.push({ what, bytes: Buffer.from(bytes) });
 
+  const collector = await server((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      keep('spans', Buffer.concat(parts));
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    });
+  });
   const store = journal({ directory: folder });
   const identity = openIdentity(folder);
   const gate = await startGateway(
@@ -108,7 +118,10 @@ export async function runCanary(): Promise<CanaryRun> {
       ...pool(
         expertAt('one', `${expert.url}/v1`, {}, { apiKeyEnv: 'UP_KEY' }),
         expertAt('two', `${expert.url}/v1`, {}, { apiKeyEnv: 'UP_KEY' }),
+        expertAt('vectors', `${expert.url}/v1`, { kind: 'embedding' }, { apiKeyEnv: 'UP_KEY' }),
       ),
+      logs: { requests: true },
+      telemetry: { otlp: { url: `${collector.url}/v1/traces`, headersEnv: 'OTLP_HEADERS' } },
       storage: { directory: folder, bodies: true },
       admin: { port: 0 },
     },
@@ -123,6 +136,7 @@ export async function runCanary(): Promise<CanaryRun> {
         GATEWRIGHT_API_KEY: STATIC_KEY,
         GATEWRIGHT_VERIFIER_KEY: VERIFIER_KEY,
         GATEWRIGHT_ADMIN_TOKEN: ADMIN_TOKEN,
+        OTLP_HEADERS: `x-collector=${encodeURIComponent(COLLECTOR_KEY)}`,
         BYSTANDER,
       },
     },
@@ -181,6 +195,8 @@ export async function runCanary(): Promise<CanaryRun> {
         await ask('POST', `${api}/messages`, each, { ...chatBody('gw/first', { stream, max_tokens: 9 }, says) });
         await ask('POST', `${api}/responses`, each, { model: 'gw/first', input: says, stream });
       }
+  for (const each of [key, STATIC_KEY])
+    for (const says of SAYINGS) await ask('POST', `${api}/embeddings`, each, { model: 'vectors', input: says });
   // Breakers may be open by now: everything else does not need an expert.
   for (const each of [key, STATIC_KEY, VERIFIER_KEY]) {
     await ask('POST', `${api}/route`, each, chatBody('gw/first'));
@@ -231,9 +247,13 @@ export async function runCanary(): Promise<CanaryRun> {
   await until(() => store.stats().pendingBytes === 0, 'the journal is written');
   for (const name of filesOf(folder)) keep(`file ${name} while it runs`, readFileSync(join(folder, name)));
   await gate.close();
-  await expert.close();
+  await Promise.all([expert.close(), collector.close()]);
   for (const name of filesOf(folder)) keep(`file ${name}`, readFileSync(join(folder, name)));
   keep('the log', gate.logs.map((line) => JSON.stringify(line)).join('\n'));
+  for (const format of ['text', 'json'] as const) {
+    const { log } = lineLog((line) => keep(`the log as ${format}`, line), { format });
+    for (const { level, message, fields } of gate.logs) log(level as 'info', message, fields);
+  }
   rmSync(folder, { recursive: true });
 
   return {
@@ -242,6 +262,7 @@ export async function runCanary(): Promise<CanaryRun> {
       { name: 'a static key', secret: STATIC_KEY },
       { name: "a verifier's key", secret: VERIFIER_KEY },
       { name: 'the admin token', secret: ADMIN_TOKEN },
+      { name: "the collector's key", secret: COLLECTOR_KEY },
       { name: 'a variable of the environment', secret: BYSTANDER },
       { name: "a stranger's key", secret: STRANGER_KEY },
       { name: 'a virtual key', secret: key, allowed: created.what },
@@ -272,31 +293,39 @@ const SAYINGS = [
 ];
 
 /** An expert that says the key it was sent in every place where it can fail. */
-async function echoingExpert(): Promise<{ url: string; close(): Promise<void> }> {
-  const server = createServer((request, response) => {
+function echoingExpert(): Promise<{ url: string; close(): Promise<void> }> {
+  return server((request, response) => {
     let text = '';
     request.setEncoding('utf8');
     request.on('data', (part: string) => (text += part));
     request.on('end', () => echo(request, response, JSON.parse(text) as EchoBody));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+}
+
+async function server(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ url: string; close(): Promise<void> }> {
+  const listening = createServer(handle);
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${(listening.address() as AddressInfo).port}`,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
+        listening.close(() => resolve());
+        listening.closeAllConnections();
       }),
   };
 }
 
 interface EchoBody {
   readonly stream?: boolean;
-  readonly messages: readonly { readonly content: string }[];
+  readonly messages?: readonly { readonly content: string }[];
+  /** Of a request for vectors. */
+  readonly input?: string;
 }
 
-function echo(request: IncomingMessage, response: ServerResponse, { stream, messages }: EchoBody): void {
-  const says = messages.at(-1)!.content;
+function echo(request: IncomingMessage, response: ServerResponse, { stream, messages, input }: EchoBody): void {
+  const says = input ?? messages!.at(-1)!.content;
   const sent = request.headers.authorization ?? '';
   const key = sent.replace(/^Bearer /, '');
   const error = (message: string): string =>
@@ -321,6 +350,10 @@ function echo(request: IncomingMessage, response: ServerResponse, { stream, mess
     response.writeHead(500, { ...json, 'x-your-key': key, server: key }).end('{}');
   else if (says === 'echo as a type')
     response.writeHead(200, { 'content-type': `text/html; charset="${key}"` }).end(key);
+  else if (says === 'fine' && input !== undefined)
+    response
+      .writeHead(200, { ...json, 'x-your-key': key })
+      .end('{"object":"list","model":"m","data":[{"object":"embedding","index":0,"embedding":[0.5,1]}]}');
   else if (says === 'echo garbage') response.writeHead(200, json).end(`{"choices": ${key}`);
   else if (stream === true) {
     response.writeHead(200, { 'content-type': 'text/event-stream' });

@@ -80,6 +80,10 @@ test('what was learned of one kind of text by its vector routes texts of other w
     assert.equal(((await route.json()) as { expert: string }).expert, 'tiny');
     assert.match(await (await fetch(`${gateway.url}/metrics`)).text(), /gatewright_embeddings\{outcome="failed"\} 1/);
     const before = vectors.asked.length;
+    for (const headers of [{ 'x-gw-residency': 'eu' }, { 'x-gw-privacy': 'internal' }, { 'x-gw-flags': 'size=hard' }])
+      for (const path of ['chat/completions', 'route'])
+        await (await post(`${gateway.url}/v1/${path}`, chatBody('gw/auto', {}, 'stays here'), { headers })).text();
+    assert.equal(vectors.asked.length, before, 'what must stay in a place is not sent to a server that is nowhere');
     await chat(gateway.url, chatBody('tiny', {}, 'nobody estimates this'));
     assert.equal(vectors.asked.length, before, 'a mode without an estimator fetches nothing');
   } finally {

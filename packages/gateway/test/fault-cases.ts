@@ -62,7 +62,7 @@ export const FAULT_CASES: readonly FaultCase[] = [
   ...both({ fault: 'html', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' }),
   ...both({ fault: 'brokenJson', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' }),
   ...both({ fault: 'noChoices', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' }),
-  ...both({ fault: 'errorIn200', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' }),
+  ...both({ fault: 'errorIn200', code: 'GW_UPSTREAM_ERROR_EVENT', status: 502, next: 'other' }),
   { fault: 'emptyJson', form: 'json', code: 'GW_UPSTREAM_MALFORMED', status: 502, next: 'other' },
   { fault: 'resetMidJson', form: 'json', code: 'GW_UPSTREAM_RESET', status: 502, next: 'other' },
   { fault: 'shortJson', form: 'json', code: 'GW_UPSTREAM_RESET', status: 502, next: 'other' },

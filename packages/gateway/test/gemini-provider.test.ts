@@ -181,7 +181,7 @@ describe('what is sent', () => {
       },
       { role: 'user', parts: [{ text: 'And now?' }] },
     ]);
-    assert.deepEqual(notCarried, []);
+    assert.deepEqual(notCarried, ['messages[3].reasoning_content']);
   });
 
   test('a call that nobody signed passes the check of models that ask for signatures, and only theirs', async () => {

@@ -37,6 +37,11 @@ test('a gateway that is used, misused and managed says and keeps no secret', asy
       name,
     );
   assert.ok(produced.length > 150, String(produced.length));
+  const bytesOf = (what: string): string =>
+    produced.flatMap((each) => (each.what === what ? [each.bytes] : [])).join('');
+  assert.match(bytesOf('spans'), /gen_ai\.operation\.name.*GW_UPSTREAM/s);
+  for (const format of ['text', 'json']) assert.match(bytesOf(`the log as ${format}`), /request.*\/v1\/embeddings/s);
+  assert.ok(Object.entries(statuses).some(([what, status]) => what.includes('/v1/embeddings') && status === 200));
   // Each virtual key stands in the answer to its creation: the search would find it elsewhere too.
   for (const { name, secret, allowed } of canaries)
     if (allowed !== undefined)

@@ -12,7 +12,17 @@ import { verifyAudit } from '../src/identity/audit.ts';
 import type { KeyFields } from '../src/identity/key-fields.ts';
 import { ROLES, SCOPES } from '../src/identity/principal.ts';
 import { watchConfig } from '../src/reload.ts';
-import { chat, chatBody, expertAt, pool, post, startGateway, type TestGateway, wireError } from './helpers.ts';
+import {
+  raw as bytes,
+  chat,
+  chatBody,
+  expertAt,
+  pool,
+  post,
+  startGateway,
+  type TestGateway,
+  wireError,
+} from './helpers.ts';
 import { type Upstream, upstream } from './upstream.ts';
 
 const TOKEN = 'admin-token-0a1b2c3d4e5f6a7b8c9d';
@@ -154,6 +164,33 @@ describe('scopes and roles', () => {
     await withKey({ roles: ['admin'] }, async ({ gate, headers }) => {
       assert.deepEqual(await refusal(await fetch(`${gate.url}/v1/models`, { headers })), [403, 'GW_FORBIDDEN']);
       assert.equal((await fetch(`${gate.server.adminUrl}/admin/v1/keys`, { headers })).status, 200);
+    });
+  });
+});
+
+describe('paths', () => {
+  test('that are none, or another one only once they are tidied up, are unknown to both listeners', async () => {
+    await withKey({}, async ({ gate, key }) => {
+      for (const path of [
+        '//',
+        '//:x',
+        'http://:/',
+        '/v1/x/../models',
+        '/admin/v1/x/../keys',
+        '//admin/v1/keys',
+        '/V1/models',
+        '/v1/models/',
+      ])
+        for (const [port, sent] of [
+          [gate.port, key],
+          [Number(new URL(gate.server.adminUrl!).port), TOKEN],
+        ] as const) {
+          const { text } = await bytes(
+            port,
+            `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${sent}\r\nconnection: close\r\n\r\n`,
+          );
+          assert.match(text, /^HTTP\/1\.1 404 /, `${path} ${text.slice(0, 200)}`);
+        }
     });
   });
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
+import OpenAI from 'openai';
 import { chat, chatBody, eventsOf, startGateway, streamText } from './helpers.ts';
 import * as Gemini from './scripted/gemini.ts';
 import * as OpenAi from './scripted/openai.ts';
@@ -46,10 +47,10 @@ test('a client of Messages calls tools of Gemini, and its next turn passes the c
       ],
     });
     const contents = google.requests.at(-1)!.body['contents'] as { parts: Record<string, unknown>[] }[];
-    // The format has no place for a signature beside a call: it is lost there, and the check is told so.
+    // The format has no place for a signature beside a call: it comes back in a block of sealed thoughts.
     assert.deepEqual(
       contents[1]!.parts.map(({ thoughtSignature }) => thoughtSignature),
-      ['skip_thought_signature_validator', undefined],
+      [Gemini.SIGNATURE, undefined],
     );
     assert.deepEqual(
       contents[2]!.parts.map(({ functionResponse }) => (functionResponse as { id: string }).id),
@@ -60,6 +61,50 @@ test('a client of Messages calls tools of Gemini, and its next turn passes the c
     await google.close();
   }
 });
+
+for (const keeper of ['the client', 'the gateway'])
+  test(`a client of Responses calls tools of Gemini, and its next turn is signed: ${keeper} keeps the thoughts`, async () => {
+    const google = await scriptedServer((request, reply) =>
+      (google.requests.length === 1 ? Gemini.ANSWERS.tools : Gemini.ANSWERS.text)(request, reply),
+    );
+    const gate = await startGateway(
+      {
+        experts: [{ id: 'g', provider: { use: 'gemini', baseUrl: google.url, model: Gemini.MODEL } }],
+        modes: { g: single('g') },
+      },
+      { env: { GEMINI_API_KEY: 'key-0123456789abcdef' } },
+    );
+    try {
+      const client = new OpenAI({ apiKey: 'x', baseURL: `${gate.url}/v1`, maxRetries: 0 });
+      const isClient = keeper === 'the client';
+      const request = {
+        model: 'gw/g',
+        tools: [{ type: 'function' as const, name: 'weather', parameters: { type: 'object' }, strict: false }],
+        store: !isClient,
+        ...(isClient ? { include: ['reasoning.encrypted_content' as const] } : {}),
+      };
+      const question = { role: 'user' as const, content: 'What is the weather?' };
+      const answer = await client.responses.create({ ...request, input: [question] });
+      const results = answer.output.flatMap((item) =>
+        item.type === 'function_call'
+          ? [{ type: 'function_call_output' as const, call_id: item.call_id, output: '20' }]
+          : [],
+      );
+      await client.responses.create(
+        isClient
+          ? { ...request, input: [question, ...answer.output, ...results] as OpenAI.Responses.ResponseInput }
+          : { ...request, previous_response_id: answer.id, input: results },
+      );
+      const contents = google.requests.at(-1)!.body['contents'] as { parts: Record<string, unknown>[] }[];
+      assert.deepEqual(
+        contents[1]!.parts.map(({ thoughtSignature }) => thoughtSignature),
+        [Gemini.SIGNATURE, undefined],
+      );
+    } finally {
+      await gate.close();
+      await google.close();
+    }
+  });
 
 test('a stream of vLLM that is cut goes on where it broke off', async () => {
   const rest = OpenAi.both({}, [

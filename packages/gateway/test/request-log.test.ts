@@ -12,7 +12,7 @@ test('one line a request, with its trace and without its text, its query or its 
   });
   await answer.text();
   await (await fetch(`${gate.url}/v1/models?x=CANARY-query`)).text();
-  await (await fetch(`${gate.url}/nowhere`)).text();
+  await (await fetch(`${gate.url}/nowhere/stranger-CANARY-0011223344556677`)).text();
   const lines = await until(() => {
     const found = gate.logs.filter(({ message }) => message === 'request');
     return found.length === 3 ? found : undefined;
@@ -23,7 +23,7 @@ test('one line a request, with its trace and without its text, its query or its 
     [
       ['POST', '/v1/chat/completions', 200, 'gw/first', 'a', undefined],
       ['GET', '/v1/models', 200, undefined, undefined, undefined],
-      ['GET', '/nowhere', 404, undefined, undefined, 'GW_NOT_FOUND'],
+      ['GET', '/nowhere/...', 404, undefined, undefined, 'GW_NOT_FOUND'],
     ],
   );
   assert.equal(facts[0]!['trace'], answer.headers.get('x-gw-trace'));

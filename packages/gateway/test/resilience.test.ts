@@ -677,3 +677,21 @@ describe('a prefix with a time', { concurrency: 4 }, () => {
     }
   });
 });
+
+test('a request that is under way when the configuration changes falls over to the experts that it was decided with', async () => {
+  const { gate, upstreams, ask, close } = await bench(['heartbeats', 'ok']);
+  try {
+    const asked = ask({ stream: true });
+    await until(() => upstreams[0]!.requests.length === 1, 'the first expert is asked');
+    const { config } = gate.gateway.runtime;
+    gate.gateway.reconfigure({
+      ...config,
+      experts: config.experts.map((expert) => ({ ...expert, timeouts: { ...expert.timeouts, totalMs: 7_000 } })),
+    });
+    const { response, trace } = await asked;
+    assert.equal(response.status, 200);
+    assert.equal(trace.result.expert, 'e1');
+  } finally {
+    await close();
+  }
+});

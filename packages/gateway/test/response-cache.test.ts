@@ -309,6 +309,23 @@ describe('identical requests at the same time', () => {
     }
   });
 
+  test('wait no longer for the call of another than their own client gives them', async () => {
+    const { gate, expert, close } = await bench({ script: 'drip' });
+    const leader = new AbortController();
+    try {
+      const led = chat(gate.url, ask({ stream: true }), { signal: leader.signal });
+      await until(() => expert.requests.length === 1, 'the first call');
+      const follower = await chat(gate.url, ask(), { headers: { 'x-gw-timeout-ms': '60' } });
+      assert.equal((await parsed(follower)).error.code, 'GW_REQUEST_DEADLINE');
+      assert.equal(gate.gateway.caches.underWay().calls, 1, 'the other one goes on');
+      assert.equal(expert.aborted, 0);
+      await led;
+    } finally {
+      leader.abort();
+      await close();
+    }
+  });
+
   test('outlive the client whose call they wait for, and the call ends when all have gone', async () => {
     const { gate, expert, close } = await bench({ script: 'slow' });
     try {

@@ -7,12 +7,73 @@ import type { Candidate } from './policies/policy.ts';
 import { type Random, seededRandom } from './random.ts';
 import { smoothedPrices } from './shadow-price.ts';
 
+test('windows of the calendar begin when the calendar of the platform says so, for four thousand years', () => {
+  const starts = {
+    hour: (date: Date) => Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate(), date.getUTCHours()),
+    day: (date: Date) => Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()),
+    month: (date: Date) => Date.UTC(date.getUTCFullYear(), date.getUTCMonth()),
+  };
+  const check = (atMs: number): void => {
+    const date = new Date(atMs);
+    for (const window of ['hour', 'day', 'month'] as const)
+      assert.equal(calendarStartMs(window, atMs), starts[window](date), `${window} of ${date.toISOString()}`);
+    assert.equal(calendarStartMs('month', atMs, 1), Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1));
+  };
+  fc.assert(fc.property(fc.integer({ min: -3e13, max: 1e14 }), check), { seed: 1, numRuns: 3_000 });
+  for (const day of ['1969-12-31', '1970-01-01', '1900-02-28', '1900-03-01', '2000-02-29', '2024-02-29', '2100-02-28'])
+    for (const time of ['00:00:00.000', '23:59:59.999']) check(Date.parse(`${day}T${time}Z`));
+});
+
 describe('one ledger', () => {
   const limits = {
     calls: { capacity: 2, use: 'held' },
     starts: { capacity: 3, use: 'spent', periodMs: 60_000 },
     usd: { capacity: 1, use: 'spent' },
   } as const;
+
+  test('a million bookings of fractions of a cent are off by less than a thousandth of a cent', () => {
+    const ledger = capacityLedger({ usd: { capacity: 1e6, use: 'spent' } });
+    const random = seededRandom(7);
+    let nanoUsd = 0n;
+    for (let n = 0; n < 1_000_000; n++) {
+      const spent = random.below(2_000_000);
+      ledger.settle(ledger.reserve({ usd: 0.0031 }, 0)!, { usd: spent / 1e9 });
+      nanoUsd += BigInt(spent);
+    }
+    assert.ok(Math.abs(ledger.used('usd', 0) - Number(nanoUsd) / 1e9) < 1e-5, `${ledger.used('usd', 0)}, ${nanoUsd}`);
+  });
+
+  test('amounts that add up to the limit are within it, though their sum is not exact', () => {
+    for (const [times, amount, capacity] of [
+      [10, 0.03, 0.3],
+      [3, 0.1, 0.3],
+      [1_000, 0.001, 1],
+    ] as const) {
+      const ledger = capacityLedger({ usd: { capacity, use: 'spent' } });
+      for (let n = 0; n < times; n++) assert.ok(ledger.reserve({ usd: amount }, 0), `${n} of ${times} times ${amount}`);
+      assert.equal(ledger.reserve({ usd: amount / 1_000 }, 0), undefined);
+    }
+  });
+
+  test('a clock that was set back by more than the period holds the limit by its new time', () => {
+    const ledger = capacityLedger({ starts: { capacity: 2, use: 'spent', periodMs: 60_000 } });
+    const open = ledger.reserve({ starts: 1 }, 7_200_000)!;
+    ledger.reserve({ starts: 1 }, 7_200_000);
+    // What was used before stays used for one period, not until the old time comes again.
+    assert.equal(ledger.reserve({ starts: 1 }, 3_600_000), undefined);
+    assert.equal(ledger.freeAtMs('starts', 1, 3_600_000), 3_661_000);
+    ledger.release(open);
+    assert.equal(ledger.used('starts', 3_600_000), 1);
+    assert.ok(ledger.reserve({ starts: 2 }, 3_661_000));
+  });
+
+  test('a budget whose window lies in the future, since the clock was wrong, is that of the present again', () => {
+    const ledger = capacityLedger({ usd: { capacity: 1, use: 'spent', calendar: 'hour' } });
+    ledger.reserve({ usd: 1 }, 1_000 * 3_600_000);
+    assert.equal(ledger.reserve({ usd: 1 }, 10 * 3_600_000), undefined);
+    assert.equal(ledger.freeAtMs('usd', 1, 10 * 3_600_000), 11 * 3_600_000);
+    assert.ok(ledger.reserve({ usd: 1 }, 11 * 3_600_000));
+  });
 
   test('reserves everything or nothing', () => {
     const ledger = capacityLedger(limits);

@@ -72,6 +72,16 @@ export interface CapacityLedger {
   readonly open: number;
 }
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+/** Days of 400 years of the Gregorian calendar. */
+const ERA_DAYS = 146_097;
+/** Days from 1 March of the year 0 to 1 January 1970. */
+const MARCH_0_TO_1970 = 719_468;
+
+/** Sums of fractions are not exact: ten times 0.03 is within 0.3, and a million bookings drift by less than this. */
+const ROUNDING = 1 + 1e-9;
+
 /** Parts of a period: what was spent comes back a part at a time, at most a 60th of the period late, never early. */
 const PARTS = 60;
 
@@ -211,17 +221,14 @@ function known(accounts: ReadonlyMap<string, Account>, name: string): Account {
 
 function fits(account: Account, amount: number, nowMs: number): boolean {
   advance(account, nowMs);
-  return total(account) + amount <= account.limit.capacity;
+  return total(account) + amount <= account.limit.capacity * ROUNDING;
 }
 
 /** Number of the window of the calendar that a time falls into, since 1970. */
 const WINDOW_OF: Readonly<Record<CalendarWindow, (nowMs: number) => number>> = {
-  hour: (nowMs) => Math.floor(nowMs / 3_600_000),
-  day: (nowMs) => Math.floor(nowMs / 86_400_000),
-  month(nowMs) {
-    const date = new Date(nowMs);
-    return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth();
-  },
+  hour: (nowMs) => Math.floor(nowMs / HOUR_MS),
+  day: (nowMs) => Math.floor(nowMs / DAY_MS),
+  month: monthOf,
 };
 
 /**
@@ -231,8 +238,34 @@ const WINDOW_OF: Readonly<Record<CalendarWindow, (nowMs: number) => number>> = {
  */
 export function calendarStartMs(window: CalendarWindow, nowMs: number, later: 0 | 1 = 0): number {
   const number = WINDOW_OF[window](nowMs) + later;
-  if (window === 'month') return Date.UTC(1970, number);
-  return number * (window === 'hour' ? 3_600_000 : 86_400_000);
+  if (window === 'month') return monthStartMs(number);
+  return number * (window === 'hour' ? HOUR_MS : DAY_MS);
+}
+
+/**
+ * Months since January 1970, by arithmetic alone: the kernel has no calendar. Counted in years that begin in March, so that
+ * the leap day is the last one.
+ */
+function monthOf(nowMs: number): number {
+  const day = Math.floor(nowMs / DAY_MS) + MARCH_0_TO_1970;
+  const era = Math.floor(day / ERA_DAYS);
+  const ofEra = day - era * ERA_DAYS;
+  const year = Math.floor(
+    (ofEra - Math.floor(ofEra / 1_460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
+  );
+  const ofYear = ofEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100));
+  // From March on, five months are 153 days, over and over.
+  const month = Math.floor((5 * ofYear + 2) / 153);
+  return (era * 400 + year - 1970) * 12 + month + 2;
+}
+
+/** When a month began, by its number. */
+function monthStartMs(number: number): number {
+  const sinceMarch = number - 2 + 1970 * 12;
+  const year = Math.floor(sinceMarch / 12);
+  const month = sinceMarch - year * 12;
+  const days = 365 * year + Math.floor(year / 4) - Math.floor(year / 100) + Math.floor(year / 400);
+  return (days + Math.floor((153 * month + 2) / 5) - MARCH_0_TO_1970) * DAY_MS;
 }
 
 function isSameKind(one: ResourceLimit, other: ResourceLimit): boolean {
@@ -255,23 +288,33 @@ function freeAtMs({ limit, spent, newest }: Account, amount: number, nowMs: numb
   return undefined;
 }
 
-/** Forgets the parts of the period that are over. A clock that steps back changes nothing. */
+/**
+ * Forgets the parts of the period that are over. A clock that steps back changes nothing, unless it is by more than the whole
+ * period: then what is used counts from the new time on, or it would not come back before the old one.
+ */
 function advance(account: Account, nowMs: number): void {
   const { spent, limit } = account;
   if (spent.length === 1 && limit.calendar === undefined) return;
   const part =
     limit.calendar === undefined ? Math.floor((nowMs / limit.periodMs!) * PARTS) : WINDOW_OF[limit.calendar](nowMs);
+  if (part < account.newest - spent.length) {
+    const used = total(account);
+    spent.fill(0);
+    spent[Math.max(0, part) % spent.length] = used;
+    account.newest = Math.max(0, part);
+    return;
+  }
   if (!(part > account.newest)) return;
   if (part - account.newest >= spent.length) spent.fill(0);
   else for (let passed = account.newest + 1; passed <= part; passed++) spent[passed % spent.length] = 0;
   account.newest = part;
 }
 
-/** Adds to a part of the period, unless that is over. */
+/** Adds to a part of the period, unless that is over. One that lies in the future was booked before the clock was set back. */
 function add(account: Account, part: number, amount: number): void {
   const { spent, newest } = account;
   if (newest - part >= spent.length) return;
-  const at = part % spent.length;
+  const at = Math.min(part, newest) % spent.length;
   // Rounding of sums and differences must not leave less than nothing.
   spent[at] = Math.max(0, spent[at]! + amount);
 }

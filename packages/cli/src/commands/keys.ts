@@ -15,7 +15,8 @@ export const keys: Command = {
   name: 'keys',
   summary: 'Create, list, change, rotate and revoke virtual keys.',
   help: `Usage: gatewright keys create --name NAME [--role ROLE]... [--scope SCOPE]... [--model PATTERN]...
-                              [--project NAME] [--user NAME] [--expires TIME] [--limits JSON] [--note KEY=TEXT]...
+                              [--project NAME] [--user NAME] [--expires TIME] [--limits JSON] [--requires JSON]
+                              [--note KEY=TEXT]...
        gatewright keys list
        gatewright keys show   ID
        gatewright keys change ID  (with the options of create)
@@ -33,6 +34,7 @@ request on. Every act is written to the audit log of the folder.
   --user NAME        the user that the key stands for; it then speaks for nobody else
   --expires TIME     2026-12-31T23:59:59Z, or a duration from now: 30d, 12h, 90m
   --limits JSON      {"requestsPerMinute":60,"tokensPerMinute":1e5,"concurrent":4,"budgets":[{"usd":5,"window":"day"}]}
+  --requires JSON    what every request of it demands: {"residency":["eu"],"privacy":"confidential"}; null for nothing
   --overlap DURATION how long the key before still works, 0 to 30d; default 1h
 
 A key is printed once, when it is made. The folder keeps a hash of it: nobody can print it again.
@@ -71,6 +73,7 @@ const FIELDS = {
   user: { type: 'string' },
   expires: { type: 'string' },
   limits: { type: 'string' },
+  requires: { type: 'string' },
   note: { type: 'string', multiple: true },
 } as const;
 
@@ -177,9 +180,10 @@ function fieldsOf(values: {
   readonly user?: string | undefined;
   readonly expires?: string | undefined;
   readonly limits?: string | undefined;
+  readonly requires?: string | undefined;
   readonly note?: readonly string[] | undefined;
 }) {
-  const { name, role: roles, scope: scopes, model: models, project, user, expires, limits, note } = values;
+  const { name, role: roles, scope: scopes, model: models, project, user, expires, limits, requires, note } = values;
   const given = {
     name,
     roles,
@@ -188,7 +192,8 @@ function fieldsOf(values: {
     project,
     user,
     expiresAt: expires === undefined ? undefined : timeOf(expires),
-    limits: limits === undefined ? undefined : jsonOf(limits),
+    limits: limits === undefined ? undefined : jsonOf('limits', limits),
+    requires: requires === undefined ? undefined : jsonOf('requires', requires),
     metadata: note === undefined ? undefined : Object.fromEntries(note.map(pairOf)),
   };
   return checkKeyFields(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
@@ -208,11 +213,11 @@ function timeOf(text: string): string {
   return /^\d{1,6}[dhms]$/.test(text) ? new Date(Date.now() + durationMs('expires', text)).toISOString() : text;
 }
 
-function jsonOf(text: string): unknown {
+function jsonOf(option: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw usage('keys', `--limits is not JSON: ${JSON.stringify(text.slice(0, 80))}.`);
+    throw usage('keys', `--${option} is not JSON: ${JSON.stringify(text.slice(0, 80))}.`);
   }
 }
 

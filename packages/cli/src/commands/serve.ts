@@ -7,6 +7,7 @@ import {
   fileStates,
   type GatewayServer,
   journal,
+  knownSecrets,
   lineLog,
   serve as listen,
   openBook,
@@ -61,19 +62,24 @@ Example: gatewright serve --port 4180`,
       values.port === undefined
         ? undefined
         : numberFlag('serve', 'port', values.port, 0, { min: 0, max: 65535, whole: true });
-    const adapt = (config: Config): Config => ({
-      ...config,
-      server: {
-        ...config.server,
-        ...(values.host === undefined ? {} : { host: values.host }),
-        ...(port === undefined ? {} : { port }),
-      },
-      storage: { ...config.storage, ...(values.store === undefined ? {} : { directory: values.store }) },
-    });
+    let secrets: readonly string[] = [];
+    const adapt = (config: Config): Config => {
+      secrets = knownSecrets(config, io.env);
+      return {
+        ...config,
+        server: {
+          ...config.server,
+          ...(values.host === undefined ? {} : { host: values.host }),
+          ...(port === undefined ? {} : { port }),
+        },
+        storage: { ...config.storage, ...(values.store === undefined ? {} : { directory: values.store }) },
+      };
+    };
     const config = adapt(loaded.config);
     const { log, close: endLog } = lineLog((line) => io.note(line), {
       format: values.json ? 'json' : (config.logs?.format ?? 'text'),
       level: config.logs?.level ?? 'info',
+      secrets: () => secrets,
     });
 
     const { directory, keepBytes } = config.storage;

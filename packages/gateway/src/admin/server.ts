@@ -59,16 +59,18 @@ export async function serveAdmin(
       // Who asks comes before what there is: a stranger learns no path.
       principal = gate.check(request);
       requireAdmin(principal.roles, principal.name);
-      const url = new URL(target, 'http://gateway');
-      const found = router.find(url.pathname);
+      const question = target.indexOf('?');
+      const path = question < 0 ? target : target.slice(0, question);
+      const url = new URL(question < 0 ? '' : target.slice(question), 'http://gateway/');
+      const found = router.find(path);
       if (found === undefined)
-        throw new GatewrightError('GW_NOT_FOUND', `There is no ${shownPath(url.pathname)} here.`, {
+        throw new GatewrightError('GW_NOT_FOUND', `There is no ${shownPath(path)} here.`, {
           fix: `Known: ${router.paths.join(', ')}.`,
         });
       const { methods } = found.route;
       const handler = Object.hasOwn(methods, request.method ?? '') ? methods[request.method!] : undefined;
       if (handler === undefined)
-        throw new GatewrightError('GW_METHOD', `${shownPath(url.pathname)} does not take ${request.method}.`, {
+        throw new GatewrightError('GW_METHOD', `${shownPath(path)} does not take ${request.method}.`, {
           fix: `Use ${Object.keys(methods).join(' or ')}.`,
           facts: { allow: Object.keys(methods).join(', ') },
         });

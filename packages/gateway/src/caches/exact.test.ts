@@ -93,6 +93,22 @@ describe('the fingerprint', () => {
     assert.notEqual(fingerprint(request, undefined, 3, 'a', 'c'), fingerprint(request, undefined, undefined, 'a', 'c'));
   });
 
+  test('keeps apart what differs in the order of a schema only: answers are written in that order', () => {
+    const schema = (...names: string[]): object => ({
+      type: 'object',
+      properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])),
+    });
+    for (const wrap of [
+      (parameters: object) => ({ tools: [{ type: 'function', function: { name: 'f', parameters } }] }),
+      (inner: object) => ({ response_format: { type: 'json_schema', json_schema: { name: 's', schema: inner } } }),
+    ])
+      assert.notEqual(of(wrap(schema('reason', 'answer'))), of(wrap(schema('answer', 'reason'))));
+    assert.equal(
+      of({ messages: [{ role: 'user', content: 'x' }], top_p: 1 }),
+      of({ top_p: 1, messages: [{ content: 'x', role: 'user' }] }),
+    );
+  });
+
   test('is none for what is nested too deeply', () => {
     let deep: unknown = 1;
     for (let i = 0; i < 200_000; i++) deep = [deep];

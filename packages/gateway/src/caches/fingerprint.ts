@@ -18,7 +18,8 @@ const BESIDE_THE_ANSWER = new Set([
 ]);
 
 /**
- * SHA-256 over the request in canonical JSON (names in order, no nulls at the top), hex.
+ * SHA-256 over the request as JSON, hex: names in order at the top, without nulls there, and in the messages. Elsewhere names stand as they
+ * were sent: experts write an object in the order in which its schema names the fields, so that is another question.
  *
  * Unknown fields count: they may change the answer. So does the configuration: another pool may answer otherwise. Pieces that
  * keep what they were in a format of their own count with it.
@@ -39,16 +40,16 @@ export function fingerprint(
     for (const name of Object.keys(request).sort()) {
       const value = request[name];
       if (BESIDE_THE_ANSWER.has(name) || value == null) continue;
-      text += `${JSON.stringify(name)}:${canonicalJson(value)}\n`;
+      text += `${JSON.stringify(name)}:${canonicalJson(value, name === 'messages')}\n`;
     }
     // What only the client's own format can say (`wire/origin.ts`) may change the answer too.
     for (const symbol of Object.getOwnPropertySymbols(request))
-      text += canonicalJson((request as unknown as Record<symbol, unknown>)[symbol]);
+      text += `${String(symbol)}:${canonicalJson((request as unknown as Record<symbol, unknown>)[symbol], false)}\n`;
     if (hints !== undefined) {
       const { task, groups, flags, hardFlags, requires } = hints;
-      text += canonicalJson({ task, groups, flags, hardFlags: [...hardFlags].sort(), requires });
+      text += `hints:${canonicalJson({ task, groups, flags, hardFlags: [...hardFlags].sort(), requires })}\n`;
     }
-    if (seed !== undefined) text += `\nseed ${seed}`;
+    if (seed !== undefined) text += `seed:${seed}`;
     return hash('sha256', text, 'hex');
   } catch (error) {
     // JSON.parse takes deeper nesting than a walk over it.
@@ -65,19 +66,24 @@ export function scopeOf(scope: CacheScope, { keyId, keyDigest, project }: Princi
   return keyId === 'static' ? `key ${keyDigest}` : `key ${keyId}`;
 }
 
-/** JSON with the names of every object in order. What JSON leaves out, such as undefined, is left out. */
-export function canonicalJson(value: unknown): string {
+/**
+ * JSON, with what stands under symbols too. What JSON leaves out, such as undefined, is left out.
+ *
+ * @param sorts whether the names of every object are put in order
+ */
+export function canonicalJson(value: unknown, sorts = true): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   let text = '';
   if (Array.isArray(value)) {
-    for (const item of value) text += `${text === '' ? '' : ','}${canonicalJson(item)}`;
+    for (const item of value) text += `${text === '' ? '' : ','}${canonicalJson(item, sorts)}`;
     return `[${text}]`;
   }
-  for (const name of Object.keys(value).sort()) {
+  const names = Object.keys(value);
+  for (const name of sorts ? names.sort() : names) {
     const field = (value as Record<string, unknown>)[name];
-    if (field !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(field)}`;
+    if (field !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(field, sorts)}`;
   }
   for (const symbol of Object.getOwnPropertySymbols(value))
-    text += `,${String(symbol)}:${canonicalJson((value as Record<symbol, unknown>)[symbol])}`;
+    text += `,${String(symbol)}:${canonicalJson((value as Record<symbol, unknown>)[symbol], sorts)}`;
   return `{${text}}`;
 }

@@ -12,6 +12,7 @@ import type { RequestHints } from '../features/hints.ts';
 import { ANYONE, type Principal } from '../identity/principal.ts';
 import type { Decision } from '../pipeline.ts';
 import { ProviderFailure } from '../providers/failure.ts';
+import { deadlineOf } from '../resilience/deadline.ts';
 import { type Assembler, assembler, chunksOf } from '../wire/assemble.ts';
 import type { ChatChunk, ChatCompletion, ChatRequest } from '../wire/chat.ts';
 import type { CacheCounts, CachedAnswer, CacheFound, CacheScope } from './cache.ts';
@@ -50,8 +51,9 @@ export interface CacheableRequest {
  * Drives the request.
  *
  * @param hidesUsage false where the cache wants to see it: it hides it itself
+ * @param waitedMs of the time that the client gives the request, what was spent on waiting for somebody else's call
  */
-export type StartDrive = (delivery: Delivery, hidesUsage: boolean) => Drive;
+export type StartDrive = (delivery: Delivery, hidesUsage: boolean, waitedMs?: number) => Drive;
 
 /** What became of a request. */
 export type CacheOutcome = 'hit' | 'joined' | 'miss' | 'off';
@@ -183,19 +185,21 @@ export function responseCache({ maxBytes, now, onOutcome, semantic }: ResponseCa
       const sinceMs = now();
       flight.followers++;
       let timer: NodeJS.Timeout | undefined;
+      const deadlineMs = deadlineOf(asked.headers) ?? Infinity;
       const late = new Promise<undefined>((resolve) => {
-        timer = setTimeout(resolve, LONGEST_WAIT_MS, undefined);
+        timer = setTimeout(resolve, Math.min(LONGEST_WAIT_MS, deadlineMs), undefined);
       });
       const answer = await Promise.race([flight.answer, late, gone.then(() => undefined)]);
       clearTimeout(timer);
       flight.followers--;
       flight.leave();
       if (isCancelled) return cancelled();
-      if (usable(answer, asked) === undefined) return lead();
-      return serve({ answer: answer!, kind: 'exact', ageMs: 0 }, now() - sinceMs);
+      const waitedMs = Math.max(0, now() - sinceMs);
+      if (usable(answer, asked) !== undefined) return serve({ answer: answer!, kind: 'exact', ageMs: 0 }, waitedMs);
+      return waitedMs < deadlineMs ? lead(waitedMs) : tooLate(deadlineMs);
     }
 
-    function lead(): Promise<DriveResult> {
+    function lead(waitedMs = 0): Promise<DriveResult> {
       onOutcome('miss', 'exact', 0);
       const { delivery, hidesUsage, traceId } = asked;
       const { promise: answer, resolve: land } = Promise.withResolvers<CachedAnswer | undefined>();
@@ -213,6 +217,7 @@ export function responseCache({ maxBytes, now, onOutcome, semantic }: ResponseCa
           },
         },
         false,
+        waitedMs,
       );
       // Another one may lead already: who asked for a fresh answer, or has waited too long, makes its own call.
       const flight: Flight = {
@@ -308,7 +313,7 @@ function usable(answer: CachedAnswer | undefined, { decision }: CacheableRequest
 }
 
 /** Constraints that say how an expert is, not what it may see. */
-const PASSING = new Set(['breaker', 'drained']);
+const PASSING = new Set(['breaker', 'drained', 'budget']);
 
 function expertOf(answer: CachedAnswer, { mode, removed }: Decision): LiveExpert | undefined {
   if (removed.some(({ expert, constraint }) => expert === answer.expert && !PASSING.has(constraint))) return undefined;
@@ -351,6 +356,17 @@ function missed(): DriveResult {
     'no answer in the cache',
     new ProviderFailure('GW_CACHE_MISS', 'There is no answer to this request in the cache.', {
       fix: 'Ask without "x-gw-cache: only" (or "cache-control: only-if-cached").',
+      elsewhere: false,
+    }),
+  );
+}
+
+function tooLate(deadlineMs: number): DriveResult {
+  return empty(
+    'error',
+    "the request's own time limit was over",
+    new ProviderFailure('GW_REQUEST_DEADLINE', `No answer within ${deadlineMs} ms.`, {
+      fix: 'Give it more time: x-gw-timeout-ms.',
       elsewhere: false,
     }),
   );

@@ -35,6 +35,10 @@ export interface SemanticCache {
   readonly size: number;
 }
 
+/** Characters of an answer that is kept, and of all that are: at two bytes each 64 MB, however many questions there may be. */
+const LONGEST_ANSWER = 262_144;
+const MOST_CHARACTERS = 33_554_432;
+
 /** Words in common that a hit must have, where the configuration says nothing. */
 export const MIN_SIMILARITY = 0.5;
 
@@ -47,6 +51,11 @@ export function semanticCache(options: SemanticCacheOptions): SemanticCache {
   const { measurement, maxFalseHitRate = 0.01, minSimilarity = MIN_SIMILARITY, entries = 10_000 } = options;
   requireMeasurement(measurement, maxFalseHitRate, minSimilarity);
   const kept = new Map<string, { readonly text: string; readonly answer: CachedAnswer }>();
+  let characters = 0;
+  const drop = (key: string): void => {
+    characters -= kept.get(key)?.answer.data.length ?? 0;
+    kept.delete(key);
+  };
   return {
     find(question, maxAgeMs, nowMs) {
       const text = lastText(question.request);
@@ -62,10 +71,11 @@ export function semanticCache(options: SemanticCacheOptions): SemanticCache {
     put(question, answer) {
       const text = lastText(question.request);
       const key = text === undefined ? undefined : keyOf(question, text);
-      if (key === undefined) return;
-      kept.delete(key);
+      if (key === undefined || answer.data.length > LONGEST_ANSWER) return;
+      drop(key);
       kept.set(key, { text: text!, answer });
-      if (kept.size > entries) kept.delete(kept.keys().next().value!);
+      characters += answer.data.length;
+      while (kept.size > entries || characters > MOST_CHARACTERS) drop(kept.keys().next().value!);
     },
     get size() {
       return kept.size;

@@ -4,18 +4,19 @@ import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { measureCache } from './measurement.ts';
+import { nearMisses } from './near-misses.ts';
 import { builtInPairs } from './pairs.ts';
 import { mayAnswer, meaningOf } from './verifier.ts';
 
 describe('the verifier of the semantic cache', () => {
   test('lets pass what says the same', () => {
     const pairs: [string, string][] = [
-      ['How do I reset my password?', 'how to reset the password'],
-      ["What's the capital of France?", 'What is the capital of France'],
-      ['I cannot log in', "i can't log in!"],
-      ['Send 1,000 letters', 'send 1000 letters'],
-      ['Name three rivers', 'name 3 rivers'],
-      ['Wie alt ist Berlin?', 'wie alt ist berlin'],
+      ['How do I reset my password?', 'how to reset my password'],
+      ['Please tell me how to reset my password.', 'How can I reset my password?'],
+      ["What's the capital of France?", 'what is the capital of France'],
+      ['Can you tell me what happened', 'tell me what happened.'],
+      ['Name three rivers.', 'name three rivers '],
+      ['Why don\u2019t cats swim?', "why don't cats swim"],
       ['What is caf\u00e9 au lait?', 'what is cafe\u0301 au lait'],
     ];
     for (const [a, b] of pairs) assert.deepEqual(mayAnswer(a, b), { allowed: true, reason: '' }, `${a} | ${b}`);
@@ -26,16 +27,18 @@ describe('the verifier of the semantic cache', () => {
       ['enable 2FA', 'disable 2FA', 'negation'],
       ['How do I turn on 2FA?', 'How do I turn off 2FA?', 'words'],
       ['Is it safe?', 'Is it not safe?', 'negation'],
-      ['What is 15 % of 80?', 'What is 80 % of 15?', 'numbers'],
+      ['What is 15 percent of 80?', 'What is 80 percent of 15?', 'numbers'],
+      ['What is 15 % of 80?', 'What is 15 of 80?', 'material'],
       ['Convert EUR to USD', 'Convert USD to EUR', 'order'],
       ['Does A follow from B?', 'Does B follow from A?', 'words'],
       ['Draw it in Mb', 'Draw it in MB', 'words'],
       ['Who is ill?', 'WHO is ill?', 'words'],
       ['Wie alt ist Berlin?', 'How old is Berlin?', 'words'],
-      ['Run `rm a`', 'Run `rm b`', 'code'],
-      ['def f(x): return 1;', 'def f(x): return  1;', 'code'],
+      ['Run `rm a`', 'Run `rm b`', 'material'],
+      ['def f(x): return 1;', 'def f(x): return  1;', 'material'],
       ['2020-01-02', '2020-02-01', 'numbers'],
-      ['', '?', 'words'],
+      ['', '?', 'material'],
+      ['one\ntwo', 'one two', 'material'],
     ];
     for (const [a, b, reason] of pairs) {
       const said = mayAnswer(a, b);
@@ -44,12 +47,13 @@ describe('the verifier of the semantic cache', () => {
     }
   });
 
-  test('takes none of the built-in pairs that differ for the same, and most of the others', () => {
+  test('takes none of the built-in pairs that differ for the same, near misses among them', () => {
     const { different, same, falseHits, falseHitUpper } = measureCache(builtInPairs(), 0, ['built-in']);
     assert.deepEqual(falseHits, []);
-    assert.ok(different.pairs >= 400);
-    assert.ok(falseHitUpper < 0.01);
-    assert.ok(same.hits / same.pairs > 0.6, `${same.hits} of ${same.pairs}`);
+    assert.ok(different.pairs >= 650);
+    assert.ok(nearMisses().every(({ a, b }) => a !== b && b.length > 0));
+    assert.ok(falseHitUpper < 0.005);
+    assert.ok(same.hits / same.pairs > 0.2, `${same.hits} of ${same.pairs}`);
   });
 
   test('is symmetric, agrees with the meaning, and takes any text', () => {

@@ -1,104 +1,71 @@
 /**
- * Whether the answer to one text may be given to another: only where both say the same with the same words in the same
- * order, but for what carries no meaning (articles, politeness, capitals, punctuation, ways to begin a question).
+ * Whether the answer to one text may be given to another: only where both are one plain sentence with the same words, written
+ * the same, in the same order. What may differ is how a question is opened ("how do I", "how to", "please tell me how to"),
+ * the mark at its end, the capital of its opening word, and white space around it.
  *
- * It errs on the side of refusing. Numbers, units, names, negations, directions, comparisons, tenses, symbols and brackets are all
- * words like any other here: one that differs, is missing or stands elsewhere refuses. There are no synonyms: "remove" and
- * "delete", "enable" and "turn on" are different requests.
+ * It errs on the side of refusing, since every liberty taken inside a sentence has a pair that it gets wrong: articles ("what is
+ * the matter", "what is matter"), capitals ("Polish", "polish"), commas ("eat, grandma"), hyphens ("man-eating"), number words
+ * ("spell three", "spell 3"), politeness ("translate thank you"), pronouns ("should I pay you"), contractions, synonyms.
  */
 
 /** Changes with every change of what it lets pass: a measurement of another version does not count. */
-export const VERIFIER_VERSION = 1;
+export const VERIFIER_VERSION = 2;
 
 /** What the verifier says of a pair. */
 export interface PairVerdict {
   readonly allowed: boolean;
   /** Why not; empty where allowed. */
-  readonly reason: '' | 'code' | 'length' | 'numbers' | 'negation' | 'words' | 'order';
+  readonly reason: '' | 'material' | 'numbers' | 'negation' | 'words' | 'order';
 }
 
 /** Longer texts are quoted material as a rule, and nobody asks for them twice in other words. */
-const MOST_CHARACTERS = 2_000;
-
-/** Fences, tags, and lines that end or begin as code does: there every sign counts. */
-const CODE =
-  /```|`[^`]+`|<\/?[a-z][^>]*>|[;{}]\s*(?:\n|$)|^\s*(?:def|class|import|from|const|let|var|function|#include|SELECT|INSERT|UPDATE|DELETE)\b.*[(;:*{]/m;
-
-/** Ways to begin that ask for the same, told as one sign. Longest first. */
-const OPENINGS: readonly (readonly [RegExp, string])[] = [
-  [
-    /\b(?:what(?: i|')s|what would be|which is|is there) (?:the |a |an )?(?:(?:best|right|correct|proper|easiest) )?(?:way|method) (?:to|of)\b/g,
-    ' \u00abhow\u00bb ',
-  ],
-  [
-    /\b(?:(?:can|could|would|will) you )?(?:please )?(?:tell|show|explain|describe|teach)(?: to)?(?: me| us)? how (?:to|i can|i could|do i|can i|i)\b/g,
-    ' \u00abhow\u00bb ',
-  ],
-  [/\bhow (?:do|can|could|would|should) (?:i|we|you|one) go about\b/g, ' \u00abhow\u00bb '],
-  [/\bhow (?:do|can|could|would) (?:i|we|you|one)\b|\bhow to\b|\bhow does one\b/g, ' \u00abhow\u00bb '],
-  [/\b(?:what are|give me|list) the steps (?:to|for)\b/g, ' \u00abhow\u00bb '],
-  [
-    /\b(?:can|could|would|will) you (?:please )?(?:tell|explain to|remind) me (?=(?:what|who|when|where|why|which|how)\b)/g,
-    ' ',
-  ],
-  [
-    /\b(?:do you know|i(?: would|'d) like to know|i want to know|i wonder|tell me) (?=(?:what|who|when|where|why|which|how)\b)/g,
-    ' ',
-  ],
-  [/\bwhat(?: i|')s\b|\bwhat are\b/g, ' what '],
-  [/\bwho(?: i|')s\b/g, ' who '],
-  [/\bwhere(?: i|')s\b/g, ' where '],
-  [/\bwhen(?: i|')s\b/g, ' when '],
-];
-
-/** Words that may come and go. Not "your", "was", "can", "all", "only", "some", "to": those change what is asked. */
-const EMPTY_WORDS = new Set(
-  'a an the please kindly hi hello hey thanks thank you! is are am do does my me i just really actually exactly'.split(
-    ' ',
-  ),
-);
-
-const SMALL_NUMBERS = new Map(
-  'zero one two three four five six seven eight nine ten eleven twelve'
-    .split(' ')
-    .map((word, value) => [word, String(value)]),
-);
-
-const NEGATIONS = new Set(
-  "not no never none nobody nothing nowhere neither nor without cannot n't except unless hardly barely stop avoid disable".split(
-    ' ',
-  ),
-);
-
-/** One word, number or sign; punctuation that only ends or joins is left out. */
-const TOKEN = /\d+(?:[.,:]\d+)*|[\p{L}\p{M}]+|[^\s\p{L}\p{M}\d]/gu;
-const DROPPED = new Set([
-  '.',
-  ',',
-  '?',
-  '!',
-  ';',
-  ':',
-  '"',
-  "'",
-  '\u2019',
-  '\u2018',
-  '\u201c',
-  '\u201d',
-  '-',
-  '\u2013',
-  '\u2014',
-  '\u00a0',
-]);
+const MOST_CHARACTERS = 500;
 
 /**
- * The text with all that carries no meaning taken out: two texts with the same one ask the same. Undefined for code, for what is
- * too long, and where nothing is left.
+ * A sentence in words and numbers. Any other sign (quotes, brackets, operators, line breaks, emoji, code) makes a text material
+ * in which every sign may count; full stops, commas and hyphens count where they stand.
+ */
+const PLAIN = /^[\p{L}\p{M}\d ,.'-]+\??$/u;
+
+/** Ways to ask how something is done, at the beginning of a text. */
+const HOW =
+  /^(?:please )?(?:(?:(?:can|could) you (?:please )?)?(?:tell me|show me|explain|explain to me) how (?:to|i can)|how (?:do|can) i|how to) (?=([a-z]+) )/i;
+
+/**
+ * Verbs of operating something: before these all of `HOW` ask for the steps. Before others they do not: how do I look, how can I
+ * be pregnant, how do I die in the end.
+ */
+const OPERATING = new Set(
+  'activate add archive attach back block book boot bookmark build calculate call cancel capture change check cite clean clear clone close combine compile compress compute configure connect convert copy correct create cut deactivate debug decline decrypt define delete deploy disable disconnect download draw edit embed enable encrypt erase exclude export extract file filter find fix format hide highlight import include insert install invite join link list lock log merge migrate mount mute open order pair parse paste pause pin print publish reboot recover redeem refund register remove rename renew replace report request reserve reset resize restart restore revert revoke rotate save scan schedule search select send set share show sign solve sort split start stop subscribe swap switch sync track transfer translate turn undo uninstall unlock unsubscribe update upgrade upload validate verify view withdraw write zip'.split(
+    ' ',
+  ),
+);
+
+/** "Tell me what ..." says no more than what comes behind it. The order of words stays: "what X is" is not made "what is X". */
+const TELL = /^(?:please )?(?:(?:can|could) you (?:please )?)?tell me (?=(?:what|who|where|why|which) )/i;
+
+/** Words that can open a request and are no names: their capital says that they come first, and no more. */
+const OPENERS =
+  'what who whom whose when where why which how is are was were do does did can could should would please tell explain describe give show list name write translate summarize convert compare'.split(
+    ' ',
+  );
+const CAPITAL_OPENERS = new Map(OPENERS.map((word) => [word[0]!.toUpperCase() + word.slice(1), word]));
+/** What is a question by its words, with or without its mark. */
+const QUESTION =
+  /^(?:\u00abhow\u00bb|is|are|does|did|should|(?:what|who|whom|when|where|why|how|(?:what|which|whose) [\p{L}-]+|how (?:much|many|old|long|far) [\p{L}-]+) (?:is|are|was|were|do|does|did|can|could|should|would|will)(?:n't)?) /u;
+
+const NEGATION = /\b(?:not|no|never|none|nobody|nothing|without|cannot|\w+n't|except|unless|disable)\b/g;
+
+/**
+ * The sentence behind its opening: two texts with the same one ask the same. Undefined for what is no plain sentence.
  */
 export function meaningOf(text: string): string | undefined {
-  if (text.length > MOST_CHARACTERS || CODE.test(text)) return undefined;
-  const tokens = tokensOf(text);
-  return tokens.length === 0 ? undefined : tokens.join(' ');
+  if (text.length > MOST_CHARACTERS) return undefined;
+  const sentence = text
+    .trim()
+    .normalize('NFC')
+    .replace(/\u2019/g, "'");
+  return PLAIN.test(sentence) && /[\p{L}\d]/u.test(sentence) ? withoutMark(opened(sentence)) : undefined;
 }
 
 /**
@@ -109,14 +76,12 @@ export function meaningOf(text: string): string | undefined {
  */
 export function mayAnswer(asked: string, known: string): PairVerdict {
   if (asked === known) return { allowed: true, reason: '' };
-  if (asked.length > MOST_CHARACTERS || known.length > MOST_CHARACTERS) return refuse('length');
-  if (CODE.test(asked) || CODE.test(known)) return refuse('code');
-  const [a, b] = [tokensOf(asked), tokensOf(known)];
-  if (a.length === 0 || b.length === 0) return refuse('words');
-  if (a.join(' ') === b.join(' ')) return { allowed: true, reason: '' };
-  if (different(a, b, (token) => /\d/.test(token))) return refuse('numbers');
-  if (different(a, b, (token) => NEGATIONS.has(token))) return refuse('negation');
-  return refuse([...a].sort().join(' ') === [...b].sort().join(' ') ? 'order' : 'words');
+  const [a, b] = [meaningOf(asked), meaningOf(known)];
+  if (a === undefined || b === undefined) return refuse('material');
+  if (a === b) return { allowed: true, reason: '' };
+  if (differIn(a, b, /\d+/g)) return refuse('numbers');
+  if (differIn(a, b, NEGATION)) return refuse('negation');
+  return refuse(a.split(' ').sort().join(' ') === b.split(' ').sort().join(' ') ? 'order' : 'words');
 }
 
 /** Share of words that two texts have in common, 0..1 (Dice). What is told of a hit. */
@@ -136,68 +101,21 @@ function refuse(reason: PairVerdict['reason']): PairVerdict {
   return { allowed: false, reason };
 }
 
-function different(a: readonly string[], b: readonly string[], counts: (token: string) => boolean): boolean {
-  return a.filter(counts).join(' ') !== b.filter(counts).join(' ');
+function differIn(a: string, b: string, what: RegExp): boolean {
+  return (a.match(what) ?? []).join(' ') !== (b.match(what) ?? []).join(' ');
 }
 
-function tokensOf(text: string): string[] {
-  const composed = text.normalize('NFC').replace(/[\u2018\u2019]/g, "'");
-  const hasSmall = /\p{Ll}/u.test(composed);
-  // Names in capitals and units keep their letters as they are, behind a sign: US is not us, nor MB Mb.
-  const kept = composed.replace(/(?<![\p{L}\p{M}\d])\p{L}\p{L}{1,3}(?![\p{L}\p{M}\d'])/gu, (word) =>
-    hasSmall && /.\p{Lu}/u.test(word) ? `\u00a4${word}` : word,
-  );
-  const united = kept.replace(/(\d\s?)(\p{L}{1,3})(?![\p{L}\p{M}])/gu, (_, number: string, unit: string) =>
-    unit === unit.toLowerCase() ? `${number} ${unit}` : `${number} \u00a4${unit}`,
-  );
-  let clean = united.replace(/[^\u00a4\p{L}\p{M}]?(\u00a4\p{L}+)|(\p{Lu}+)/gu, (whole, name: string | undefined) =>
-    name === undefined ? whole.toLowerCase() : ` ${name} `,
-  );
-  clean = clean
-    .replace(
-      /\b(ca|wo|sha)n't\b/g,
-      (_, verb: string) => `${verb === 'ca' ? 'can' : verb === 'wo' ? 'will' : 'shall'} not`,
-    )
-    .replace(/\bcannot\b/g, 'can not')
-    .replace(/n't\b/g, ' not')
-    .replace(/\bi'm\b/g, 'i am')
-    .replace(/'(?:re)\b/g, ' are')
-    .replace(/'ll\b/g, ' will')
-    .replace(/\b(don|didn|doesn)t\b/g, '$1 not');
-  for (const [pattern, sign] of OPENINGS) clean = clean.replace(pattern, sign);
-  const tokens: string[] = [];
-  const found = [...clean.matchAll(TOKEN)];
-  for (const [at, match] of found.entries()) {
-    const [token] = match;
-    if (DROPPED.has(token)) {
-      if (joins(clean, match.index, token)) tokens.push(token);
-      continue;
-    }
-    if (token === '\u00a4' && found[at + 1] !== undefined) continue;
-    if (clean[match.index - 1] === '\u00a4') tokens.push(`\u00a4${token}`);
-    else if (/^\d/.test(token)) tokens.push(numberOf(token));
-    else if (!EMPTY_WORDS.has(token)) tokens.push(SMALL_NUMBERS.get(token) ?? token);
-  }
-  return tokens;
+/** With its opening in one form. */
+function opened(sentence: string): string {
+  const way = HOW.exec(sentence);
+  if (way !== null && OPERATING.has(way[1]!)) return `\u00abhow\u00bb ${sentence.slice(way[0].length)}`;
+  const asked = sentence.replace(TELL, '').replace(/^what's /i, 'what is ');
+  const end = asked.indexOf(' ');
+  const opener = end < 0 ? undefined : CAPITAL_OPENERS.get(asked.slice(0, end));
+  return opener === undefined ? asked : opener + asked.slice(end);
 }
 
-/** A sign counts where it stands between what it belongs to: `a.b`, `3-2`, `x!`, ` -5`. */
-function joins(text: string, at: number, sign: string): boolean {
-  const before = text[at - 1] ?? ' ';
-  const after = text[at + 1] ?? ' ';
-  if (sign === '.' || sign === ':') return /[\p{L}\d]/u.test(before) && /[\p{L}\d]/u.test(after);
-  if (sign === '!') return after === '=' || /\d/.test(before);
-  if (sign === ',') return /\d/.test(before) && /\d/.test(after);
-  if (sign === '-' || sign === '\u2013' || sign === '\u2014')
-    return (
-      /\d/.test(after) ||
-      (/[\d)]/.test(before) && /\S/.test(after)) ||
-      (before === ' ' && after === ' ' && /\d/.test(text.slice(at - 3, at + 4)))
-    );
-  return false;
-}
-
-/** `1,000` is `1000`; anything else stays as it is written. */
-function numberOf(text: string): string {
-  return /^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(text) ? text.replaceAll(',', '') : text;
+/** A full stop at the end says nothing; a question mark only where words say that it is a question: "it works", "it works?". */
+function withoutMark(sentence: string): string {
+  return sentence.replace(QUESTION.test(sentence) ? /(?<=[\p{L}\p{M}]{2}|\d) ?[?.]$/u : /(?<=[\p{L}\p{M}]{2})\.$/u, '');
 }

@@ -7,8 +7,10 @@ import { milliseconds, timingHeaders, waitedMs } from '../http/overhead.ts';
 import { sendError } from '../http/send.ts';
 import { cutWhenStalled, sseWriter } from '../http/sse.ts';
 import { toHttpError } from '../http-errors.ts';
-import { ofPrincipal, requireModel } from '../identity/principal.ts';
-import { type Decision, meantModel } from '../pipeline.ts';
+import { requireModels } from '../identity/allowed-models.ts';
+import { ofPrincipal } from '../identity/principal.ts';
+import type { Decision } from '../pipeline.ts';
+import { ProviderFailure } from '../providers/failure.ts';
 import { redact } from '../redact.ts';
 import type { Dialect, DialectStream } from '../wire/dialect.ts';
 import { parseJsonBody } from '../wire/request.ts';
@@ -44,8 +46,8 @@ export async function answer(
   const createdS = Math.floor(Date.now() / 1000);
   const contextOf = ({ expert }: LiveExpert) => ({ traceId: exchange.traceId, createdS, expert: expert.id });
   const seed = seedOf(request);
-  requireModel(principal, meantModel(gateway.runtime, chatRequest.model));
   const said = ofPrincipal(principal, hintsOf(request.headers, chatRequest.user, chatRequest));
+  requireModels(gateway.runtime, principal, chatRequest.model, said.requires?.models);
   const fetched = gateway.prepare(chatRequest, said);
   const hints = fetched === undefined ? said : await fetched;
   if (response.destroyed) return;
@@ -80,10 +82,10 @@ export async function answer(
     response.destroy();
     return;
   }
-  if (result.status === 'error') {
-    const httpError = toHttpError(result.failure, exchange.traceId);
+  const fail = (failure: unknown): void => {
+    const httpError = toHttpError(failure, exchange.traceId);
     if (httpError.code === 'GW_INTERNAL')
-      log('error', 'request failed', { trace: exchange.traceId, error: stackOf(result.failure) });
+      log('error', 'request failed', { trace: exchange.traceId, error: stackOf(failure) });
     if (writer?.hasBegun === true) writer.fail(stream!.fail(httpError));
     else
       sendError(response, { ...httpError, body: dialect.error(httpError) }, [
@@ -91,10 +93,17 @@ export async function answer(
         ...cacheHeaders(exchange.drive),
         ...timingHeaders(ownMs, expertsMs),
       ]);
+  };
+  if (result.status === 'error') {
+    fail(result.failure);
     return;
   }
   if (writer !== undefined) {
-    const last = stream!.end();
+    const last = written(() => stream!.end());
+    if (last instanceof ProviderFailure) {
+      fail(last);
+      return;
+    }
     const kept = reading.keep?.();
     if (kept !== undefined) await kept;
     writer.end(last, {
@@ -106,7 +115,12 @@ export async function answer(
     return;
   }
   const { completion, expert } = result;
-  const payload = Buffer.from(reading.whole(completion!.body, completion!.data, contextOf(expert!)));
+  const whole = written(() => reading.whole(completion!.body, completion!.data, contextOf(expert!)));
+  if (whole instanceof ProviderFailure) {
+    fail(whole);
+    return;
+  }
+  const payload = Buffer.from(whole);
   const kept = reading.keep?.();
   if (kept !== undefined) await kept;
   response.writeHead(200, [
@@ -128,6 +142,20 @@ export async function answer(
   ]);
   response.end(payload);
   cutWhenStalled(response, clientStallMs);
+}
+
+/** JSON.parse takes deeper nesting than JSON.stringify: an expert's answer may be one that only its own format can tell. */
+function written(write: () => string): string | ProviderFailure {
+  try {
+    return write();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    return new ProviderFailure('GW_UPSTREAM_MALFORMED', 'The answer is nested too deeply to be told in this format.', {
+      fix: 'Ask another expert, or this one over its own format.',
+      elsewhere: true,
+      cause,
+    });
+  }
 }
 
 function headersOf(
@@ -156,12 +184,14 @@ function cacheHeaders({ cache }: Drive): string[] {
   return headers;
 }
 
+/** More than these are counted. */
+const MOST_PATHS = 20;
+
 /** Paths may hold what a client wrote: only what a header may hold gets through, and not without end. */
 function headerList(paths: readonly string[]): string {
-  return [...new Set(paths)]
-    .map((path) => path.replace(/[^\w.[\]-]/g, '?').slice(0, 80))
-    .slice(0, 20)
-    .join(', ');
+  const all = [...new Set(paths)];
+  const shown = all.slice(0, MOST_PATHS).map((path) => path.slice(0, 80).replace(/[^\w.[\]-]/g, '?'));
+  return all.length <= MOST_PATHS ? shown.join(', ') : `${shown.join(', ')}, +${all.length - MOST_PATHS}`;
 }
 
 /** Without an exponent, which some clients do not read as a number. */

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { type EmbeddingExchange, type EmbeddingResult, embed } from '../embeddings.ts';
 import { hintsOf } from '../features/hints.ts';
 import { readBody } from '../http/body.ts';
-import { ofPrincipal, requireModel } from '../identity/principal.ts';
+import { ofPrincipal } from '../identity/principal.ts';
 import { withoutRouting } from '../requirements.ts';
 import { traceIds } from '../trace-id.ts';
 import { checkEmbeddingRequest } from '../wire/embeddings.ts';
@@ -29,7 +29,6 @@ async function answer(
   const model = runtime.experts.some(({ expert }) => expert.id === asked.model)
     ? asked.model
     : (runtime.aliasOf(asked.model) ?? asked.model);
-  requireModel(principal, model);
   const hints = ofPrincipal(principal, hintsOf(request.headers, asked.user, asked));
   if (response.destroyed) return;
   const account = ledger.begin({
@@ -48,6 +47,7 @@ async function answer(
       { ...withoutRouting(asked), model },
       {
         hints,
+        principal,
         traceId,
         metrics: gateway.metrics,
         account,

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { hintsOf } from '../features/hints.ts';
 import { readBody } from '../http/body.ts';
 import { sendJson } from '../http/send.ts';
-import { ofPrincipal, requireModel } from '../identity/principal.ts';
-import { meantModel } from '../pipeline.ts';
+import { requireModels } from '../identity/allowed-models.ts';
+import { ofPrincipal } from '../identity/principal.ts';
 import { messages as messagesDialect, messagesError } from '../wire/messages.ts';
 import { readMessagesRequest } from '../wire/messages-request.ts';
 import { parseJsonBody } from '../wire/request.ts';
@@ -26,8 +26,8 @@ export const messages: Endpoints = (context) => ({
 async function count({ gateway, log }: EndpointContext, { request, response, principal }: Exchange): Promise<void> {
   const body = parseJsonBody(await readBody(request, gateway.runtime.config.server.maxBodyBytes));
   const asked = readMessagesRequest(body, betasOf(request), false);
-  requireModel(principal, meantModel(gateway.runtime, asked.model));
   const said = ofPrincipal(principal, hintsOf(request.headers, asked.user, asked));
+  requireModels(gateway.runtime, principal, asked.model, said.requires?.models);
   const decision = gateway.route(asked, seedOf(request), (await gateway.prepare(asked, said)) ?? said);
   const { expert, provider } = decision.ranked[0]!;
   let tokens: number | undefined;

@@ -56,7 +56,8 @@ function modelsFor({ runtime: { config, modes } }: Gateway, principal: Principal
       .map(([name, target]) => entry(name, 'gatewright', 'alias', { alias_of: target })),
     ...config.experts.map((expert) => entry(expert.id, expert.provider.use, expert.kind ?? 'chat', detailsOf(expert))),
   ];
-  return all.filter(({ id }) => isAllowed(principal, id));
+  // An alias may be asked for by whoever may ask for what it stands for (`requireModels`).
+  return all.filter(({ id, alias_of: target }) => isAllowed(principal, typeof target === 'string' ? target : id));
 }
 
 /** The most that one request of a mode can come to. */

@@ -6,6 +6,7 @@ import { readBody } from '../http/body.ts';
 import { send, sendJson } from '../http/send.ts';
 import { redact } from '../redact.ts';
 import type { KeptResponse, ResponseStore } from '../stores/responses.ts';
+import { isFields } from '../wire/json.ts';
 import { parseJsonBody } from '../wire/request.ts';
 import { ownerOf, readConversation, responses as responsesDialect } from '../wire/responses.ts';
 import { withOutput } from '../wire/responses-body.ts';
@@ -116,7 +117,7 @@ async function countTokens(
 ): Promise<void> {
   const body = await bodyOf(request, gateway.runtime.config.server.maxBodyBytes);
   // The model does not matter to an estimate, and the published form leaves it out.
-  const asked = checkResponsesRequest(isObject(body) && body['model'] == null ? { ...body, model: 'any' } : body);
+  const asked = checkResponsesRequest(isFields(body) && body['model'] == null ? { ...body, model: 'any' } : body);
   const lost: string[] = [];
   const { messages } = readConversation({ store: gateway.responses, isKept }, asked, ownerOf(principal), lost);
   const { tools } = carriedTools(asked.tools, null, lost);
@@ -128,8 +129,4 @@ async function countTokens(
 
 async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   return parseJsonBody(await readBody(request, maxBytes));
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

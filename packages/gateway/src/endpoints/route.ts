@@ -2,9 +2,10 @@
 import { hintsOf } from '../features/hints.ts';
 import { readBody } from '../http/body.ts';
 import { sendJson } from '../http/send.ts';
-import { ofPrincipal, requireModel } from '../identity/principal.ts';
+import { requireModels } from '../identity/allowed-models.ts';
+import { ofPrincipal } from '../identity/principal.ts';
 import { extraAttemptsOf, worstCaseOf } from '../money/worst-case.ts';
-import { type Decision, meantModel } from '../pipeline.ts';
+import type { Decision } from '../pipeline.ts';
 import { checkChatRequest, parseJsonBody } from '../wire/request.ts';
 import { type EndpointContext, type Endpoints, type Exchange, scoped } from './endpoint.ts';
 import { seedOf } from './seed.ts';
@@ -18,8 +19,8 @@ async function decide({ gateway }: EndpointContext, { request, response, princip
   const body = await readBody(request, gateway.runtime.config.server.maxBodyBytes);
 
   const chatRequest = checkChatRequest(parseJsonBody(body));
-  requireModel(principal, meantModel(gateway.runtime, chatRequest.model));
   const said = ofPrincipal(principal, hintsOf(request.headers, chatRequest.user, chatRequest));
+  requireModels(gateway.runtime, principal, chatRequest.model, said.requires?.models);
   const decision = gateway.route(chatRequest, seedOf(request), (await gateway.prepare(chatRequest, said)) ?? said);
   const worst = worstCaseOf(
     decision.ranked.map(({ expert }) => expert),

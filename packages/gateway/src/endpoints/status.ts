@@ -3,18 +3,34 @@ import type { ServerResponse } from 'node:http';
 import type { LiveExpert } from '../experts.ts';
 import type { Gateway } from '../gateway.ts';
 import { send, sendJson } from '../http/send.ts';
-import { type Endpoints, open, scoped } from './endpoint.ts';
+import { onlyAccountOf } from '../identity/own-traces.ts';
+import { requireScope } from '../identity/principal.ts';
+import { type EndpointContext, type Endpoints, type Exchange, open, scoped } from './endpoint.ts';
 
 /** Status. */
-export const status: Endpoints = ({ gateway }) => ({
+export const status: Endpoints = ({ gateway, gate }) => ({
   '/v1/status': scoped('status', { GET: ({ response }) => sendJson(response, 200, statusOf(gateway)) }),
-  '/v1/live': scoped('traces', { GET: ({ response }) => gateway.live.watch(response) }),
+  '/v1/live': scoped('traces', { GET: (exchange) => watch(gateway, gate, exchange) }),
   '/metrics': scoped('status', {
     GET: async ({ response }) => send(response, 200, gateway.metrics.contentType, await gateway.metrics.text()),
   }),
   '/healthz': open({ GET: ({ response }) => sendJson(response, 200, { status: 'ok' }) }),
   '/readyz': open({ GET: ({ response }) => readiness(gateway, response) }),
 });
+
+/** The feed of what the key may see, for as long as it may. */
+function watch(gateway: Gateway, gate: EndpointContext['gate'], { request, response, principal }: Exchange): void {
+  const mayWatch = (): boolean => {
+    try {
+      const now = gate.check(request);
+      requireScope(now, 'traces');
+      return onlyAccountOf(now) === onlyAccountOf(principal);
+    } catch {
+      return false;
+    }
+  };
+  gateway.live.watch(response, mayWatch, onlyAccountOf(principal));
+}
 
 function statusOf(gateway: Gateway): unknown {
   const { experts, prices, config } = gateway.runtime;

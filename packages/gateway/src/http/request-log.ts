@@ -2,9 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestNotes } from '../endpoints/endpoint.ts';
 import type { Log } from '../log.ts';
-
-/** A path longer than this is cut: it may be anything. */
-const MOST_PATH = 200;
+import { shownPath } from './router.ts';
 
 /** Writes the line when the connection is done with the request. Without body and query; @returns what else it will say */
 export function noteRequest(request: IncomingMessage, response: ServerResponse, log: Log): RequestNotes {
@@ -14,7 +12,7 @@ export function noteRequest(request: IncomingMessage, response: ServerResponse, 
     const { trace, mode, expert, code } = notes;
     log('info', 'request', {
       method: request.method,
-      path: (request.url ?? '').split('?')[0]!.slice(0, MOST_PATH),
+      path: shownPath((request.url ?? '').split('?')[0]!),
       // An answer that did not get out whole is as the client's own absence: 499.
       status: response.writableFinished ? response.statusCode : 499,
       ms: Math.round((performance.now() - startedMs) * 10) / 10,

@@ -173,7 +173,7 @@ function bodyOf(entry: AuditEntry): string {
 }
 
 function appendTo(path: string, body: string, at: () => string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
     const size = fstatSync(file).size;

@@ -2,6 +2,8 @@
 import { GatewrightError } from '@gatewright/kernel';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { PRIVACY } from '../config/schema.ts';
+import type { KeyRequirements } from '../requirements.ts';
 import { type AccountLimits, ROLES, type Role, SCOPES, type Scope } from './principal.ts';
 
 /** A key as it may be shown: everything but the key. */
@@ -16,6 +18,8 @@ export interface KeyRecord {
   /** Null: all. */
   readonly models: readonly string[] | null;
   readonly limits: AccountLimits;
+  /** Null: nothing. */
+  readonly requires: KeyRequirements | null;
   readonly metadata: Readonly<Record<string, string>>;
   /** Times are ISO 8601, UTC. */
   readonly createdAt: string;
@@ -57,6 +61,16 @@ const Limits = Type.Object(
   closed,
 );
 
+const Requires = Type.Object(
+  {
+    residency: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}$' }), { minItems: 1, maxItems: 64, uniqueItems: true }),
+    ),
+    privacy: Type.Optional(Type.Enum(PRIVACY)),
+  },
+  closed,
+);
+
 const Fields = Type.Object(
   {
     name: Type.Optional(Name),
@@ -68,6 +82,7 @@ const Fields = Type.Object(
       orNull(Type.Array(Type.String({ minLength: 1, maxLength: 104 }), { maxItems: 200, uniqueItems: true })),
     ),
     limits: Type.Optional(Limits),
+    requires: Type.Optional(orNull(Requires)),
     metadata: Type.Optional(
       Type.Record(Type.String({ pattern: '^[A-Za-z0-9._-]{1,60}$' }), Type.String({ maxLength: 500 }), {
         ...closed,
@@ -100,11 +115,22 @@ export function checkKeyFields(content: unknown): KeyFields {
       `Known: ${Object.keys(Fields.properties).join(', ')}; roles ${ROLES.join(', ')}; scopes ${SCOPES.join(', ')}.`,
     );
   }
+  refuseKeys(content);
   const { expiresAt } = content;
   if (typeof expiresAt === 'string' && (!TIME.test(expiresAt) || Number.isNaN(Date.parse(expiresAt))))
     throw wrong('expiresAt', 'expiresAt is not a time', 'Write it as 2026-12-31T23:59:59Z, or null for none.');
   return content;
 }
+
+/** These fields are kept as they are and shown to every manager: whoever pastes a key into one has given it away. */
+function refuseKeys(content: KeyFields): void {
+  for (const [name, field] of Object.entries(content))
+    if (OWN_KEY.test(JSON.stringify(field)))
+      throw wrong(name, `${name} holds a key`, 'Name keys by their ids (vk_...), and rotate the one that was pasted.');
+}
+
+/** A key of this gateway, or its beginning (`key-text.ts`). */
+const OWN_KEY = /gw-[0-9A-Za-z]{12}_[0-9A-Za-z]{6}/;
 
 /** @throws {GatewrightError} `GW_KEY_FIELD` */
 export function wrong(path: string, what: string, fix: string): GatewrightError {

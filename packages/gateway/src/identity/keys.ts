@@ -4,10 +4,9 @@
  * Every request asks the database: one prepared SELECT is a few microseconds, and a revocation by another process on the
  * same file counts from the next request on.
  */
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { GatewrightError, isGatewrightError } from '@gatewright/kernel';
+import type { KeyRequirements } from '../requirements.ts';
 import { openDatabase } from '../stores/database.ts';
 import { checkKeyFields, type KeyFields, type KeyRecord, wrong } from './key-fields.ts';
 import { digestOf, keyIdIn, newKeyId, newKeyText } from './key-text.ts';
@@ -83,6 +82,7 @@ const STEPS = [
      digest TEXT PRIMARY KEY, key TEXT NOT NULL REFERENCES keys (id) ON DELETE CASCADE, created_ms INTEGER NOT NULL, ends_ms INTEGER
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX secrets_of_key ON secrets (key);`,
+  'ALTER TABLE keys ADD COLUMN requires TEXT',
 ];
 
 interface KeyRow {
@@ -94,6 +94,7 @@ interface KeyRow {
   readonly scopes: string | null;
   readonly models: string | null;
   readonly limits: string;
+  readonly requires: string | null;
   readonly metadata: string;
   readonly created_ms: number;
   readonly expires_ms: number | null;
@@ -117,7 +118,6 @@ interface FoundRow {
  * @throws {GatewrightError} `GW_STORE_OPEN`
  */
 export function openKeys(path: string, now: () => number = Date.now): KeyStore {
-  if (path !== ':memory:') reserve(path);
   const database = openDatabase(path, STEPS);
   const statements = prepare(database);
   const cache = new Map<string, { readonly revision: number; readonly principal: Principal }>();
@@ -200,6 +200,7 @@ export function openKeys(path: string, now: () => number = Date.now): KeyStore {
           JSON.stringify(fields.metadata ?? {}),
           now(),
           expiryOf(fields.expiresAt, now()),
+          json(fields.requires ?? null),
         );
         const key = addSecret(id);
         return { record: recordOf(rowOf(id)), key };
@@ -220,6 +221,7 @@ export function openKeys(path: string, now: () => number = Date.now): KeyStore {
           fields.limits === undefined ? row.limits : JSON.stringify(fields.limits),
           fields.metadata === undefined ? row.metadata : JSON.stringify(fields.metadata),
           fields.expiresAt === undefined ? row.expires_ms : expiryOf(fields.expiresAt, now()),
+          fields.requires === undefined ? row.requires : json(fields.requires),
         ];
         statements.change.run(...changed, id);
         return recordOf(rowOf(id));
@@ -287,20 +289,6 @@ export function openKeys(path: string, now: () => number = Date.now): KeyStore {
   return store;
 }
 
-/**
- * Makes the file so that nobody else may read it; the files that SQLite puts beside it take its rights. Hashes tell no key,
- * but whose keys there are is nobody else's business.
- */
-function reserve(path: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    closeSync(openSync(path, 'a', 0o600));
-    chmodSync(path, 0o600);
-  } catch {
-    // Opening it as a database says what is wrong.
-  }
-}
-
 const UNKNOWN: FoundKey = { state: 'unknown' };
 
 function prepare(database: DatabaseSync) {
@@ -317,12 +305,12 @@ function prepare(database: DatabaseSync) {
     list: database.prepare('SELECT * FROM keys ORDER BY created_ms DESC, id'),
     overlap: database.prepare('SELECT max(ends_ms) AS ends FROM secrets WHERE key = ? AND ends_ms > ?'),
     add: database.prepare(
-      `INSERT INTO keys (id, name, project, user, roles, scopes, models, limits, metadata, created_ms, expires_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO keys (id, name, project, user, roles, scopes, models, limits, metadata, created_ms, expires_ms, requires)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     change: database.prepare(
       `UPDATE keys SET name = ?, project = ?, user = ?, roles = ?, scopes = ?, models = ?, limits = ?, metadata = ?,
-       expires_ms = ?, revision = revision + 1 WHERE id = ?`,
+       expires_ms = ?, requires = ?, revision = revision + 1 WHERE id = ?`,
     ),
     addSecret: database.prepare('INSERT INTO secrets (digest, key, created_ms) VALUES (?, ?, ?)'),
     endSecrets: database.prepare('UPDATE secrets SET ends_ms = ? WHERE key = ? AND ends_ms > ?'),
@@ -348,6 +336,7 @@ function toPrincipal(row: KeyRow, keyDigest: string): Principal {
     models: row.models === null ? undefined : (JSON.parse(row.models) as string[]),
     scopes: row.scopes === null ? undefined : (JSON.parse(row.scopes) as Scope[]),
     limits: JSON.parse(row.limits) as AccountLimits,
+    ...(row.requires === null ? {} : { requires: JSON.parse(row.requires) as KeyRequirements }),
   };
 }
 
@@ -364,6 +353,7 @@ function toRecord(row: KeyRow, overlap: unknown, used: ReadonlyMap<string, numbe
     scopes: row.scopes === null ? null : (JSON.parse(row.scopes) as Scope[]),
     models: row.models === null ? null : (JSON.parse(row.models) as string[]),
     limits: JSON.parse(row.limits) as AccountLimits,
+    requires: row.requires === null ? null : (JSON.parse(row.requires) as KeyRequirements),
     metadata: JSON.parse(row.metadata) as Record<string, string>,
     createdAt: iso(row.created_ms),
     expiresAt: row.expires_ms === null ? null : iso(row.expires_ms),

@@ -1,5 +1,6 @@
 /** Who asks: what the rest of the gateway may know of whoever holds a key, and what that allows. */
 import { GatewrightError } from '@gatewright/kernel';
+import { type KeyRequirements, type Requirements, withKeyRequirements } from '../requirements.ts';
 
 /** What a key may do: one scope for each group of endpoints. */
 export const SCOPES = [
@@ -59,6 +60,8 @@ export interface Principal {
   /** What it may do; undefined: all. */
   readonly scopes: readonly Scope[] | undefined;
   readonly limits: AccountLimits;
+  /** What every request of the key demands of whoever answers; undefined: nothing. */
+  readonly requires?: KeyRequirements | undefined;
 }
 
 /** Whoever asks where no key is asked for. */
@@ -126,9 +129,16 @@ export function requireUser<T extends string | undefined>(principal: Principal, 
   });
 }
 
-/** What was said of a request, with the key's user in place of a named one: whoever has the key cannot be somebody else. */
-export function ofPrincipal<T extends { readonly user?: string }>({ user }: Principal, said: T): T {
-  return user === undefined || said.user === user ? said : { ...said, user };
+/**
+ * What was said of a request, with the key's user in place of a named one (whoever has the key cannot be somebody else) and
+ * with what the key demands.
+ */
+export function ofPrincipal<T extends { readonly user?: string; readonly requires?: Requirements }>(
+  { user, requires }: Principal,
+  said: T,
+): T {
+  const named = user === undefined || said.user === user ? said : { ...said, user };
+  return requires === undefined ? named : { ...named, requires: withKeyRequirements(said.requires, requires) };
 }
 
 /** A pattern with `*`. One pass with one place to come back to: no pattern takes more than pattern x text steps. */

@@ -38,6 +38,10 @@ export interface CallEntry {
   costUsd: number;
   /** What it would have cost more without caches. */
   savedUsd: number;
+  /** The book's own: it waits to be written. */
+  isWaiting?: boolean;
+  /** The book's own: it stands in the file, as it was then. */
+  isWritten?: boolean;
 }
 
 /** Whose spending: one of the columns, or everybody's. */
@@ -93,7 +97,7 @@ export interface UsageRow {
 export interface Book {
   /** Writes a call that is about to be made, and everything that waits. */
   openNow(entry: CallEntry): void;
-  /** The same, with the next batch. */
+  /** The same, with the next batch; a call that is still under way then, within `OPEN_WITHIN_MS`. */
   open(entry: CallEntry): void;
   /** Writes the entry as it is by then with the next batch. Call when it is settled. */
   settle(entry: CallEntry): void;
@@ -165,6 +169,16 @@ const FORGOTTEN_AT_ONCE = 512;
  * copied once in thousands of calls, not in hundreds.
  */
 const CHECKPOINT_PAGES = 4_000;
+/**
+ * Calls that no budget waits for are written together, so soon after they have begun, and the shortest only when they are
+ * settled: a kill leaves no row of those that had just begun.
+ */
+const OPEN_WITHIN_MS = 20;
+/** Another process that writes is waited for so long, and after a failure nothing is tried for so long: the gateway answers meanwhile. */
+const BUSY_MS = 100;
+const PAUSE_MS = 1_000;
+/** In one transaction. */
+const MOST_AT_ONCE = 5_000;
 /** Above this, what cannot be written is dropped. */
 const MOST_WAITING = 50_000;
 
@@ -178,7 +192,7 @@ const MOST_WAITING = 50_000;
 export function openBook(path = ':memory:', options: BookOptions = {}): Book {
   const { keepDays = 31, keepCalls = path === ':memory:' ? 20_000 : 1_000_000 } = options;
   const database = openDatabase(path, STEPS);
-  database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA busy_timeout = ${BUSY_MS}`);
   const lost = closeLost(database);
   const insert = database.prepare(
     `INSERT INTO calls (id, at, trace, ${WHO}, ${AMOUNTS.join(', ')}) VALUES (${Array(18).fill('?').join(', ')})`,
@@ -199,14 +213,16 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
   let nextId = Number(bounds['newest'] ?? 0) + 1;
   /** In the order of their first write; an entry stands here once. */
   let waiting: CallEntry[] = [];
-  const isWritten = new WeakSet<CallEntry>();
-  const isWaiting = new WeakSet<CallEntry>();
+  /** Calls that have begun just now. */
+  let begun: CallEntry[] = [];
+  let isPaused = false;
   let batch: PromiseWithResolvers<void> | undefined;
   let failing: string | undefined;
   let dropped = 0;
+  let isClosed = false;
 
   const writeEntry = (entry: CallEntry): void => {
-    if (isWritten.has(entry)) {
+    if (entry.isWritten === true) {
       update.run(
         entry.status,
         entry.promptTokens,
@@ -266,8 +282,15 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
   };
 
   const flush = (): void => {
-    if (waiting.length === 0) return;
-    const written = waiting;
+    if (isPaused) return;
+    while (
+      waiting.length > 0 &&
+      writeBatch(waiting.length > MOST_AT_ONCE ? waiting.slice(0, MOST_AT_ONCE) : waiting)
+    ) {}
+  };
+
+  /** @returns false if it could not be written */
+  const writeBatch = (written: CallEntry[]): boolean => {
     try {
       // A single row is a transaction of its own.
       const isAlone = written.length === 1 && written[0]!.status === 'open';
@@ -275,22 +298,39 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
       for (const entry of written) writeEntry(entry);
       writeSums(written);
       if (!isAlone) commit.run();
-      waiting = [];
+      waiting = written === waiting ? [] : waiting.slice(written.length);
       for (const entry of written) {
-        isWaiting.delete(entry);
-        isWritten.add(entry);
+        entry.isWaiting = false;
+        entry.isWritten = true;
       }
       failing = undefined;
+      return true;
     } catch (error) {
       if (database.isTransaction) database.exec('ROLLBACK');
       failing = error instanceof Error ? error.message : String(error);
       if (waiting.length > MOST_WAITING) {
         // Kept in mind by the limits; gone from the usage.
         const gone = waiting.splice(0, waiting.length - MOST_WAITING);
-        for (const entry of gone) isWaiting.delete(entry);
+        for (const entry of gone) entry.isWaiting = false;
         dropped += gone.length;
       }
+      isPaused = true;
+      setTimeout(goOn, PAUSE_MS).unref();
+      return false;
     }
+  };
+  const goOn = (): void => {
+    isPaused = false;
+    if (!isClosed) flush();
+  };
+
+  /** Everything that can be known of, at once. */
+  const flushAll = (): void => {
+    const all = begun;
+    begun = [];
+    for (const entry of all) if (entry.status === 'open' && entry.isWritten !== true) add(entry);
+    isPaused = false;
+    flush();
   };
 
   const later = (): void => {
@@ -299,14 +339,14 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
     setImmediate(() => {
       const done = batch!;
       batch = undefined;
-      flush();
+      if (!isClosed) flush();
       // A disk that fails withholds no answer: the entries wait, and the stats say so.
       done.resolve();
     });
   };
   const add = (entry: CallEntry): void => {
-    if (isWaiting.has(entry)) return;
-    isWaiting.add(entry);
+    if (entry.isWaiting === true) return;
+    entry.isWaiting = true;
     waiting.push(entry);
   };
 
@@ -318,8 +358,16 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
     },
     open(entry) {
       entry.id = nextId++;
-      add(entry);
-      later();
+      if (entry.status !== 'open') {
+        add(entry);
+        later();
+        return;
+      }
+      begun.push(entry);
+      if (begun.length === 1)
+        setTimeout(() => {
+          if (!isClosed) flushAll();
+        }, OPEN_WITHIN_MS);
     },
     settle(entry) {
       add(entry);
@@ -328,25 +376,29 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
     },
     kept: () => (waiting.length === 0 ? undefined : batch?.promise),
     spentUsd(payer, sinceMs) {
-      flush();
+      flushAll();
       const all = 'SELECT total(cost_usd) AS usd FROM sums WHERE at >= ?';
       // The second condition lets the partial indexes be used.
       const row =
         payer.kind === 'gateway'
           ? database.prepare(all).get(sinceMs)
           : database.prepare(`${all} AND ${payer.kind} = ? AND ${payer.kind} <> ''`).get(sinceMs, payer.id);
-      return Number(row!['usd']);
+      let usd = Number(row!['usd']);
+      // What could not be written is spent all the same.
+      for (const entry of waiting)
+        if (entry.status !== 'open' && entry.atMs >= sinceMs && isPaidBy(entry, payer)) usd += entry.costUsd;
+      return usd;
     },
     usage(query) {
-      flush();
+      flushAll();
       return usageRows(query, (sql, values) => database.prepare(sql).all(...values));
     },
     entriesOf(trace) {
-      flush();
+      flushAll();
       return database.prepare('SELECT * FROM calls WHERE trace = ? ORDER BY id').all(trace).map(entryOf);
     },
     fold(nowMs) {
-      flush();
+      flushAll();
       const newestOld = database
         .prepare('SELECT max(id) AS id FROM (SELECT id, at FROM calls ORDER BY id LIMIT ?) WHERE at < ?')
         .get(10 * FORGOTTEN_AT_ONCE, nowMs - keepDays * DAY_MS)!['id'];
@@ -363,8 +415,9 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
       },
     },
     close() {
-      flush();
+      flushAll();
       batch?.resolve();
+      isClosed = true;
       database.close();
     },
   };
@@ -380,6 +433,10 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
       failing = error instanceof Error ? error.message : String(error);
     }
   }
+}
+
+function isPaidBy(entry: CallEntry, { kind, id }: Payer): boolean {
+  return kind === 'gateway' || (entry[kind] === id && id !== '');
 }
 
 /** Books what was under way at the end of the process before: as what was reserved for it. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { CallTicket } from '../drive.ts';
@@ -349,6 +350,28 @@ describe('the book', () => {
     book.close();
   });
 
+  test('while another process holds the file nobody waits for it, and what was spent meanwhile counts', async () => {
+    const path = newFile();
+    const book = openBook(path);
+    const other = new DatabaseSync(path);
+    const limits: AccountLimits = { budgets: [{ usd: 5, window: 'day' }] };
+    const ledger = createLedger(undefined, book, () => NOON);
+    other.exec('BEGIN IMMEDIATE');
+    assert.ok(spend(begin(ledger, someone(limits)), 3));
+    await ledger.kept();
+    assert.match(book.stats.failing ?? '', /lock|busy/);
+    // Other limits: what is spent is read from the book again.
+    assert.equal(ledger.limitsOf(someone({ budgets: [{ usd: 6, window: 'day' }] }), undefined)[0]!.spent, 3);
+    ledger.reconfigure(undefined);
+    assert.equal(ledger.limitsOf(someone(limits), undefined)[0]!.spent, 3);
+    assert.ok(!spend(begin(ledger, someone(limits)), 2.5), 'what could not be written is spent all the same');
+    other.exec('COMMIT');
+    other.close();
+    assert.equal(book.usage(ALL)[0]!.costUsd, 3);
+    assert.equal(book.stats.failing, undefined);
+    ledger.close();
+  });
+
   test('a table that cannot be written withholds nothing, says so, and is written when it can be again', async () => {
     const path = newFile();
     const book: Book = openBook(path);
@@ -362,8 +385,9 @@ describe('the book', () => {
     other.close();
     book.open(entry());
     await book.kept();
-    assert.equal(book.stats.failing, undefined);
+    // Tried again after a pause, or when somebody asks.
     assert.equal(book.usage(ALL)[0]!.calls, 2);
+    assert.equal(book.stats.failing, undefined);
     book.close();
   });
 });

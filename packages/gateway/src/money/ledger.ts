@@ -85,6 +85,14 @@ export interface Ledger {
   book(asked: AskedAccount, expert: string, kind: CallKind, used: CallUse): void;
   /** What limits whoever asks, and what is left. */
   limitsOf(principal: Principal, user: string | undefined): LimitState[];
+  /** What one more call of whoever asks may be reserved for, USD, 0 or more; Infinity where no budget limits it. */
+  leftUsd(principal: Principal, user: string | undefined): number;
+  /** What a call would be reserved for, USD. */
+  reserveUsd(
+    expert: LiveExpert,
+    body: Pick<ChatRequest, 'max_completion_tokens' | 'max_tokens' | 'n'>,
+    promptTokens: number,
+  ): number;
   /** Other limits from now on. What is spent stays spent. */
   reconfigure(budgets: Budgets | undefined): void;
   /** Resolves when all that was settled would survive a kill of the process; undefined where nothing waits. */
@@ -416,6 +424,18 @@ export function createLedger(
         }),
       );
     },
+
+    leftUsd(principal, user) {
+      const { limited } = ownerOf(principal, user);
+      if (limited.length === 0) return Infinity;
+      const nowMs = now();
+      let leftUsd = Infinity;
+      for (const account of limited)
+        for (const { what, limit, name } of heldOf(account, nowMs).resources)
+          if (what === 'usd') leftUsd = Math.min(leftUsd, Math.max(0, limit - limits.used(name, nowMs)));
+      return leftUsd;
+    },
+    reserveUsd: (expert, body, promptTokens) => reserveFor(expert, body, promptTokens, rule).costUsd,
 
     reconfigure(changed) {
       ownerOf = ownersOf(changed);

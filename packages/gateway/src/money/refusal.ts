@@ -29,10 +29,10 @@ export function refusal(shortage: Shortage, nowMs: number): ProviderFailure {
 
 function overBudget(shortage: Shortage): ProviderFailure {
   const { limit, spent, reserved, asked, window, freeAtMs } = shortage;
-  const span = window === 'request' ? 'this request' : window === 'total' ? 'in all' : `this ${window} (UTC)`;
+  const span = window === 'request' ? 'for this request' : window === 'total' ? 'in all' : `for this ${window} (UTC)`;
   return new ProviderFailure(
     'GW_BUDGET',
-    `The budget of ${who(shortage)} does not cover this: ${usd(limit)} for ${span}, ${usd(spent)} spent, ${usd(reserved)} reserved by calls under way, up to ${usd(asked)} more asked for.`,
+    `The budget of ${who(shortage)} does not cover this: ${usd(limit)} ${span}, ${usd(spent)} spent, ${usd(reserved)} reserved by calls under way, up to ${usd(asked)} more asked for.`,
     {
       fix:
         freeAtMs !== undefined
@@ -83,6 +83,7 @@ function factsOf({ account, name, what, window, limit, spent, reserved, asked, f
   };
 }
 
-function usd(value: number): string {
+/** An amount for people. */
+export function usd(value: number): string {
   return `$${value >= 1 ? value.toFixed(2) : value.toFixed(6).replace(/0{1,4}$/, '')}`;
 }

@@ -5,7 +5,7 @@ import type { ChunkOrigin, MessagesEvent } from '../wire/messages-stream.ts';
 import { withOrigin } from '../wire/origin.ts';
 import { ProviderFailure } from './failure.ts';
 import type { AnswerFormat, Emit, StreamTranslator } from './http-call.ts';
-import { errorEvent, isObject, malformed, truncated } from './upstream-failures.ts';
+import { errorEvent, isObject, malformed, parsedObject, truncated } from './upstream-failures.ts';
 
 /** What one call's answers are read with. */
 export interface AnswerSettings {
@@ -27,7 +27,7 @@ export function anthropicFormat(settings: AnswerSettings): AnswerFormat {
 }
 
 function whole(text: string, { secrets, answerTool, createdS }: AnswerSettings): ReturnType<AnswerFormat['whole']> {
-  const message = parsed(text, 'the answer');
+  const message = parsedObject(text, 'the answer');
   if (message['type'] === 'error') throw streamError(message['error'], secrets);
   const blocks: unknown = message['content'];
   if (!Array.isArray(blocks)) throw malformed('the answer has no content');
@@ -235,7 +235,7 @@ function streamOf(emit: Emit, { secrets, answerTool, createdS }: AnswerSettings)
   return {
     event(data, name) {
       if (isDone) return;
-      const sent = parsed(data, 'an event of the stream') as unknown as MessagesEvent;
+      const sent = parsedObject(data, 'an event of the stream') as unknown as MessagesEvent;
       const type = typeof sent.type === 'string' ? sent.type : (name ?? '');
       // Only an error may come before the start; what is not known is to be passed over.
       if (!hasStarted && type.startsWith('content_block')) throw malformed('the stream has no beginning');
@@ -279,6 +279,9 @@ function streamOf(emit: Emit, { secrets, answerTool, createdS }: AnswerSettings)
     get isWhole() {
       return isDone && isFinished;
     },
+    get usage() {
+      return usage ?? (hasStarted ? usageFromMessages(counts) : undefined);
+    },
   };
 }
 
@@ -306,17 +309,6 @@ function streamError(error: unknown, secrets: readonly string[]): ProviderFailur
     elsewhere: false,
     upstream: failure.upstream,
   });
-}
-
-function parsed(text: string, what: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw malformed(`${what} is not JSON`);
-  }
-  if (!isObject(value)) throw malformed(`${what} is not an object`);
-  return value;
 }
 
 function textOf(value: unknown): string {

@@ -6,6 +6,7 @@ import type { ChatRequest } from '../wire/chat.ts';
 import type { RequestOrigin } from '../wire/messages-format.ts';
 import { leftovers, originOf } from '../wire/origin.ts';
 import { cachePoints, turnsOf } from './anthropic-turns.ts';
+import { stopTexts, toolChoice, uncarriedFields } from './carry.ts';
 import { isObject } from './upstream-failures.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -44,7 +45,8 @@ export function anthropicRequest(request: ChatRequest, settings: RequestSettings
     messages,
   };
   if (origin !== undefined) putBack(origin, request, body);
-  addSampling(request, body, lost);
+  addSampling(request, body, origin !== undefined, lost);
+  if (origin === undefined && request['top_k'] != null) body['top_k'] = request['top_k'];
   if (!('tools' in body)) addTools(request, body, lost);
   if (!('tool_choice' in body)) addToolChoice(request, body, lost);
   addThinking(request, body, settings, lost);
@@ -78,29 +80,37 @@ function putBack({ fields, form }: RequestOrigin, request: ChatRequest, body: Re
   for (const [field, ...places] of PLACES) {
     if (places.some((place) => request[place] !== (form as Fields)[place])) changed.add(field);
   }
-  for (const field in fields) if (!WRITTEN.has(field) && !changed.has(field)) body[field] = fields[field];
+  for (const field of Object.keys(fields)) if (!WRITTEN.has(field) && !changed.has(field)) body[field] = fields[field];
 }
 
-function addSampling(request: ChatRequest, body: Record<string, unknown>, lost: string[]): void {
-  const { temperature, top_p: topP, stop } = request;
+/** @param isOwn whoever writes the format itself is not corrected */
+function addSampling(request: ChatRequest, body: Record<string, unknown>, isOwn: boolean, lost: string[]): void {
+  const { temperature, top_p: topP } = request;
   if (temperature != null) {
     // The one form goes to 2, this format to 1.
     body['temperature'] = Math.min(1, temperature);
     if (temperature > 1) lost.push('temperature');
   }
-  if (topP != null) body['top_p'] = topP;
-  const stops = typeof stop === 'string' ? [stop] : stop;
-  if (stops != null && stops.length > 0) body['stop_sequences'] = stops;
+  // Newer models take one of the two; all that is likely is what they do anyway.
+  if (topP != null && (isOwn || topP !== 1 || temperature == null)) body['top_p'] = topP;
+  const stops = stopTexts(request.stop) ?? [];
+  // White space alone is refused.
+  const taken = stops.filter((text) => isOwn || text.trim() !== '');
+  if (taken.length < stops.length) lost.push('stop');
+  if (taken.length > 0) body['stop_sequences'] = taken;
 }
 
 function addTools(request: ChatRequest, body: Record<string, unknown>, lost: string[]): void {
   const tools: object[] = [];
+  const choice = request['tool_choice'];
+  const allowed = isObject(choice) && choice['type'] === 'allowed_tools' ? toolChoice(choice)?.names : undefined;
   for (const [index, tool] of (request.tools ?? []).entries()) {
     const called = isObject(tool) && tool['type'] === 'function' ? tool['function'] : undefined;
     if (!isObject(called)) {
       lost.push(`tools[${index}]`);
       continue;
     }
+    if (allowed !== undefined && !allowed.includes(String(called['name']))) continue;
     tools.push({
       name: called['name'],
       ...(typeof called['description'] === 'string' ? { description: called['description'] } : {}),
@@ -114,24 +124,29 @@ function addTools(request: ChatRequest, body: Record<string, unknown>, lost: str
 }
 
 function addToolChoice(request: ChatRequest, body: Record<string, unknown>, lost: string[]): void {
-  const choice = request['tool_choice'];
-  const parallel = request['parallel_tool_calls'];
+  const choice = toolChoice(request['tool_choice']);
+  if (request['tool_choice'] != null && choice === undefined) lost.push('tool_choice');
   if (body['tools'] === undefined) {
-    if (choice != null && choice !== 'none' && choice !== 'auto') lost.push('tool_choice');
+    if (choice?.mode === 'required') lost.push('tool_choice');
     return;
   }
-  const one = typeof parallel === 'boolean' && !parallel ? { disable_parallel_tool_use: true } : {};
-  if (choice === 'none') body['tool_choice'] = { type: 'none' };
-  else if (choice === 'required') body['tool_choice'] = { type: 'any', ...one };
-  else if (isObject(choice) && isObject(choice['function']))
-    body['tool_choice'] = { type: 'tool', name: choice['function']['name'], ...one };
-  else if (choice === 'auto' || choice == null) {
-    if (choice === 'auto' || parallel === false) body['tool_choice'] = { type: 'auto', ...one };
-  } else lost.push('tool_choice');
+  const isSingle = request['parallel_tool_calls'] === false;
+  const one = isSingle ? { disable_parallel_tool_use: true } : {};
+  if (choice?.mode === 'none') body['tool_choice'] = { type: 'none' };
+  else if (choice?.mode === 'required')
+    body['tool_choice'] =
+      choice.names?.length === 1 ? { type: 'tool', name: choice.names[0], ...one } : { type: 'any', ...one };
+  else if (choice !== undefined || isSingle) body['tool_choice'] = { type: 'auto', ...one };
 }
 
 /** Tokens of thought for an effort, where a model takes a number: the steps are ours, the least is the format's. */
-const BUDGET_TOKENS: Readonly<Record<string, number>> = { low: 2_048, medium: 8_192, high: 16_384, xhigh: 32_768 };
+const BUDGET_TOKENS: Readonly<Record<string, number>> = {
+  low: 2_048,
+  medium: 8_192,
+  high: 16_384,
+  xhigh: 32_768,
+  max: 65_536,
+};
 const LEAST_BUDGET_TOKENS = 1_024;
 
 function addThinking(
@@ -142,11 +157,15 @@ function addThinking(
 ): void {
   const said = request['reasoning_effort'];
   if (said == null || body['thinking'] !== undefined || isObject(body['output_config'])) return;
+  if (typeof said !== 'string') {
+    lost.push('reasoning_effort');
+    return;
+  }
   if (said === 'none') {
     body['thinking'] = { type: 'disabled' };
     return;
   }
-  const effort = said === 'minimal' ? 'low' : String(said);
+  const effort = said === 'minimal' ? 'low' : said;
   if (!Object.hasOwn(BUDGET_TOKENS, effort)) {
     lost.push('reasoning_effort');
     return;
@@ -169,7 +188,7 @@ function addThinking(
           budget_tokens: Math.max(LEAST_BUDGET_TOKENS, Math.min(BUDGET_TOKENS[effort]!, Math.floor(most / 2))),
         };
   // With thoughts the format takes no other temperature than 1.
-  for (const name of ['temperature', 'top_p']) {
+  for (const name of ['temperature', 'top_p', 'top_k']) {
     if (body[name] === undefined || body[name] === 1) continue;
     delete body[name];
     lost.push(name);
@@ -217,39 +236,32 @@ function addFormat(
   return ANSWER_TOOL;
 }
 
-/** Fields of the one form that are looked at above, or that ask for nothing. */
-const KNOWN = new Set(
-  [
-    'model messages stream stream_options max_tokens max_completion_tokens temperature top_p stop tools tool_choice',
-    'parallel_tool_calls reasoning_effort response_format user',
-  ].flatMap((names) => names.split(' ')),
-);
+/** Fields of the one form that are looked at above. */
+const CARRIED = [
+  'max_tokens',
+  'max_completion_tokens',
+  'temperature',
+  'top_p',
+  'top_k',
+  'stop',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'reasoning_effort',
+  'response_format',
+  'user',
+];
 
 /** Fields of this format that clients of Chat Completions send beside their own. */
-const NATIVE = new Set(['top_k', 'thinking', 'cache_control', 'container', 'inference_geo', 'output_config', 'speed']);
-
-/** What changes nothing, as clients that always write every field send it. */
-const NEUTRAL: Readonly<Record<string, unknown>> = {
-  n: 1,
-  logprobs: false,
-  top_logprobs: 0,
-  presence_penalty: 0,
-  frequency_penalty: 0,
-  store: false,
-};
+const NATIVE = new Set(['thinking', 'cache_control', 'container', 'inference_geo', 'output_config', 'speed']);
 
 function addUnknown(request: ChatRequest, body: Record<string, unknown>, lost: string[]): void {
-  for (const name in request) {
+  const { service_tier: tier, safety_identifier: user } = request;
+  if (tier === 'auto' || tier === 'default') body['service_tier'] = tier === 'auto' ? 'auto' : 'standard_only';
+  for (const name of uncarriedFields(request, CARRIED)) {
     const value = request[name];
-    if (value == null || KNOWN.has(name)) continue;
     if (NATIVE.has(name)) body[name] = isObject(value) && isObject(body[name]) ? { ...value, ...body[name] } : value;
-    else if (name === 'service_tier' && (value === 'auto' || value === 'default'))
-      body[name] = value === 'auto' ? 'auto' : 'standard_only';
-    else if (name === 'safety_identifier' && body['metadata'] === undefined) body['metadata'] = { user_id: value };
-    else if (NEUTRAL[name] !== value && !isEmpty(value)) lost.push(name);
+    else if (name === 'safety_identifier' && body['metadata'] === undefined) body['metadata'] = { user_id: user };
+    else lost.push(name);
   }
-}
-
-function isEmpty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }

@@ -3,7 +3,8 @@ import type { ChatMessage, ContentPart } from '../wire/chat.ts';
 import { inputOf } from '../wire/messages-answer.ts';
 import { type Block, type MessageOrigin, type MessageParam, thoughtsOf } from '../wire/messages-format.ts';
 import { originOf } from '../wire/origin.ts';
-import { dataUrl } from './carry.ts';
+import { isSealed, unsealed } from '../wire/responses-reasoning.ts';
+import { callsOf, dataUrl, hasDetail, uncarriedOfMessage } from './carry.ts';
 import { isObject } from './upstream-failures.ts';
 
 type Lose = (path: string) => void;
@@ -21,10 +22,18 @@ export interface Turns {
 export function turnsOf(messages: readonly ChatMessage[], lose: Lose): Turns {
   const system: (string | readonly Block[])[] = [];
   const turns: { role: string; content: string | readonly Block[] }[] = [];
+  /** Blocks of the last turn, once it has neighbours: a list of our own, to which the next ones are added. */
+  let merged: Block[] | undefined;
   const add = (role: string, content: string | readonly Block[]): void => {
     const last = turns.at(-1);
-    if (last?.role === role && role !== 'system') last.content = [...blocksOf(last.content), ...blocksOf(content)];
-    else turns.push({ role, content });
+    if (last?.role !== role || role === 'system') {
+      merged = undefined;
+      turns.push({ role, content });
+      return;
+    }
+    merged ??= [...blocksOf(last.content)];
+    for (const block of blocksOf(content)) merged.push(block);
+    last.content = merged;
   };
   for (const [index, message] of messages.entries()) {
     const path = `messages[${index}]`;
@@ -32,26 +41,32 @@ export function turnsOf(messages: readonly ChatMessage[], lose: Lose): Turns {
     if (origin !== undefined && origin.said === message.content) {
       if (origin.role === 'prompt') system.push(origin.content);
       // The message that only shows the images of a result has nothing of its own.
-      else if (origin.content.length > 0 || message.content === '') add(origin.role, origin.content);
+      else {
+        const taken = origin.role === 'assistant' ? ownThoughts(origin.content, path, lose) : origin.content;
+        if (taken.length > 0 || (message.content === '' && taken === origin.content)) add(origin.role, taken);
+      }
       continue;
     }
     const { content } = message;
-    if (typeof message['name'] === 'string') lose(`${path}.name`);
+    for (const lost of uncarriedOfMessage(message, path, CARRIED[message.role] ?? [])) lose(lost);
     switch (message.role) {
       case 'system':
       case 'developer':
         if (typeof content === 'string') system.push(content);
         else system.push(partBlocks(content, path, lose).filter(({ type }) => type === 'text'));
         break;
-      case 'assistant':
-        add('assistant', assistantContent(message, path, lose));
+      case 'assistant': {
+        const said = assistantContent(message, path, lose);
+        // A turn that says nothing is refused.
+        if (said.length > 0) add('assistant', said);
         break;
+      }
       case 'tool':
       case 'function':
         add('user', [
           {
             type: 'tool_result',
-            tool_use_id: message['tool_call_id'] ?? message['name'],
+            tool_use_id: toolId(message['tool_call_id'] ?? message['name']),
             content: typeof content === 'string' ? content : partBlocks(content, path, lose),
             ...(message['is_error'] === true ? { is_error: true } : {}),
           },
@@ -69,6 +84,43 @@ export function turnsOf(messages: readonly ChatMessage[], lose: Lose): Turns {
     system: prompt.length === 0 ? undefined : prompt.length === 1 ? prompt[0]! : prompt.flatMap(blocksOf),
     messages: turns,
   };
+}
+
+/** Fields of messages that are looked at, by role. */
+const CARRIED: Readonly<Record<string, readonly string[]>> = {
+  assistant: ['reasoning_content', 'reasoning_details'],
+  tool: ['name', 'is_error'],
+  function: ['name', 'is_error'],
+};
+
+/**
+ * A turn as a client of the format sent it, without thoughts that another model had and that were shown in this form: they
+ * have no signature, or stand in an envelope of ours.
+ */
+function ownThoughts(content: string | readonly Block[], path: string, lose: Lose): string | readonly Block[] {
+  if (typeof content === 'string' || !content.some(isForeign)) return content;
+  return content.flatMap((block, index) => {
+    if (!isForeign(block)) return [block];
+    const own = unsealed(String(block['data'] ?? '')).find(isOurs);
+    if (block.type === 'redacted_thinking' && own !== undefined) return [{ ...block, data: own['data'] }];
+    lose(`${path}.content[${index}]`);
+    return [];
+  });
+}
+
+function isForeign(block: Block): boolean {
+  if (block.type === 'thinking') return !isFilled(block['signature']);
+  return block.type === 'redacted_thinking' && isSealed(block['data']);
+}
+
+/** Only what Anthropic signed or ciphered itself is taken back. */
+function isOurs(detail: Readonly<Record<string, unknown>>): boolean {
+  return detail['format'] === undefined || String(detail['format']).startsWith('anthropic');
+}
+
+/** Other servers make ids that are refused here, such as `functions.weather:0`. */
+function toolId(id: unknown): unknown {
+  return typeof id === 'string' ? id.replace(/[^a-zA-Z0-9_-]/g, '_') : id;
 }
 
 /**
@@ -108,32 +160,33 @@ function blocksOf(content: string | readonly Block[]): readonly Block[] {
 function assistantContent(message: ChatMessage, path: string, lose: Lose): string | Block[] {
   const blocks: Block[] = [];
   for (const [index, detail] of thoughtsOf(message).entries()) {
-    // Only what Anthropic signed or ciphered itself is taken back.
-    const isOurs = detail['format'] === undefined || String(detail['format']).startsWith('anthropic');
-    if (isOurs && detail['type'] === 'reasoning.text' && isFilled(detail['signature']))
+    if (isOurs(detail) && detail['type'] === 'reasoning.text' && isFilled(detail['signature']))
       blocks.push({ type: 'thinking', thinking: detail['text'] ?? '', signature: detail['signature'] });
-    else if (isOurs && detail['type'] === 'reasoning.encrypted')
+    else if (isOurs(detail) && detail['type'] === 'reasoning.encrypted')
       blocks.push({ type: 'redacted_thinking', data: detail['data'] });
     else lose(`${path}.reasoning_details[${index}]`);
   }
-  const { content, tool_calls: calls } = message;
-  const refusal = message['refusal'];
-  if (Array.isArray(content)) blocks.push(...partBlocks(content, path, lose));
-  else blocks.push(...blocksOf((content as string | null | undefined) ?? (isFilled(refusal) ? refusal : '')));
-  if (Array.isArray(calls)) {
-    for (const [index, call] of calls.entries()) {
-      const called = isObject(call) ? call['function'] : undefined;
-      if (!isObject(called)) {
-        lose(`${path}.tool_calls[${index}]`);
-        continue;
-      }
-      blocks.push({
-        type: 'tool_use',
-        id: (call as Block)['id'],
-        name: called['name'],
-        input: inputOf(called['arguments']),
-      });
+  if (blocks.length === 0 && isFilled(message['reasoning_content'])) lose(`${path}.reasoning_content`);
+  const { content, refusal } = message;
+  if (isFilled(refusal) && content != null && content !== '') lose(`${path}.refusal`);
+  const said = Array.isArray(content)
+    ? partBlocks(content, path, lose)
+    : blocksOf(typeof content === 'string' && content !== '' ? content : isFilled(refusal) ? refusal : '');
+  // Not spread into a call: a list can be longer than a stack is deep.
+  for (const block of said) blocks.push(block);
+  for (const [index, call] of callsOf(message).entries()) {
+    const called = isObject(call) ? call['function'] : undefined;
+    if (!isObject(call) || !isObject(called)) {
+      lose(`${path}.tool_calls[${index}]`);
+      continue;
     }
+    if (call['extra_content'] != null) lose(`${path}.tool_calls[${index}].extra_content`);
+    blocks.push({
+      type: 'tool_use',
+      id: toolId(call['id']),
+      name: called['name'],
+      input: inputOf(called['arguments']),
+    });
   }
   return blocks.length === 1 && blocks[0]!.type === 'text' && typeof content === 'string' ? content : blocks;
 }
@@ -143,6 +196,7 @@ function partBlocks(parts: ChatMessage['content'], path: string, lose: Lose): Bl
   return (parts ?? []).flatMap((part, index) => {
     const block = partBlock(part);
     if (block === undefined) lose(`${path}.content[${index}]`);
+    else if (hasDetail(part)) lose(`${path}.content[${index}].image_url.detail`);
     return block === undefined || (block.type === 'text' && block['text'] === '') ? [] : [block];
   });
 }

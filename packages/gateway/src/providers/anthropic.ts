@@ -8,7 +8,7 @@ import { type AnswerFormat, bodyText, failedCall, httpCall, httpPool } from './h
 import { type HttpOptions, httpOptions } from './http-options.ts';
 import { continuedBy } from './prefill.ts';
 import type { ConnectProvider } from './provider.ts';
-import { isObject, malformed } from './upstream-failures.ts';
+import { malformed, parsedObject } from './upstream-failures.ts';
 
 /** Options of `anthropic`, as in the configuration. */
 export interface AnthropicOptions extends HttpOptions {
@@ -40,7 +40,7 @@ const OWN_OPTIONS = ['version', 'beta', 'maxTokens', 'cache', 'thinking', 'prefi
  * @throws {OptionError} if an option has the wrong form
  */
 export function anthropic(options: AnthropicOptions): ConnectProvider {
-  const { url, model, params, maxAnswerBytes, secretOf } = httpOptions(options, OWN_OPTIONS, {
+  const { url, basePath, model, params, maxAnswerBytes, secretOf } = httpOptions(options, OWN_OPTIONS, {
     baseUrl: 'https://api.anthropic.com',
     apiKeyEnv: 'ANTHROPIC_API_KEY',
     exampleUrl: 'https://api.anthropic.com',
@@ -60,7 +60,7 @@ export function anthropic(options: AnthropicOptions): ConnectProvider {
     thinking: choice('thinking', options.thinking, ['adaptive', 'budget']),
     structuredOutput: choice('structuredOutput', options.structuredOutput, ['native', 'tool']),
   };
-  const path = `${url.pathname.replace(/(?:\/v1)?(?:\/messages)?\/?$/, '')}/v1/messages`;
+  const path = `${basePath.replace(/(?:\/v1)?(?:\/messages)?$/, '')}/v1/messages`;
 
   return (context) => {
     const secret = secretOf(context);
@@ -111,7 +111,7 @@ export function anthropic(options: AnthropicOptions): ConnectProvider {
       },
       ...(prefill ? { prefill: continued } : {}),
       async countTokens(body) {
-        const request = written(body, ({ body: whole }) => countable({ ...whole, model }));
+        const request = written(body, ({ body: whole }) => countable({ ...whole, ...params, model }));
         if (request instanceof ProviderFailure) throw request;
         const { usage } = await httpCall(
           pool,
@@ -168,13 +168,7 @@ function countable(body: Readonly<Record<string, unknown>>): Record<string, unkn
 const COUNT: AnswerFormat = {
   framing: 'sse',
   whole(text) {
-    let counted: unknown;
-    try {
-      counted = JSON.parse(text);
-    } catch {
-      throw malformed('the count is not JSON');
-    }
-    const tokens = isObject(counted) ? counted['input_tokens'] : undefined;
+    const { input_tokens: tokens } = parsedObject(text, 'the count');
     if (typeof tokens !== 'number') throw malformed('the count has no input_tokens');
     const usage = { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens };
     return {

@@ -1,5 +1,5 @@
 /** What providers share that translate the one form into a format of their own: reading its pieces, and naming what is left. */
-import type { ChatRequest } from '../wire/chat.ts';
+import type { ChatMessage, ChatRequest } from '../wire/chat.ts';
 import { isObject } from './upstream-failures.ts';
 
 /** Media inside a request. */
@@ -18,7 +18,9 @@ export function dataUrl(url: unknown): InlineMedia | undefined {
   if (comma < 0 || comma > 256) return undefined;
   const [mimeType, ...parameters] = url.slice('data:'.length, comma).split(';');
   if (parameters.at(-1)?.toLowerCase() !== 'base64') return undefined;
-  return { mimeType: mimeType === '' ? 'text/plain' : mimeType!.toLowerCase(), base64: url.slice(comma + 1) };
+  const type = mimeType === '' ? 'text/plain' : mimeType!.toLowerCase();
+  // A name that many write, and no server knows.
+  return { mimeType: type === 'image/jpg' ? 'image/jpeg' : type, base64: url.slice(comma + 1) };
 }
 
 /** Text of a content: itself, or its text and refusal parts joined with newlines. */
@@ -47,13 +49,18 @@ export function callArguments(text: unknown): Readonly<Record<string, unknown>> 
   }
 }
 
+/** Calls of an assistant's message. The one call of the older form, `function_call`, goes by its name, as its answer does. */
+export function callsOf(message: ChatMessage): readonly unknown[] {
+  const { tool_calls: calls, function_call: call } = message;
+  if (Array.isArray(calls)) return calls;
+  return isObject(call) ? [{ id: call['name'], type: 'function', function: call }] : [];
+}
+
 /** Name of the function by id of the call, over all messages. */
 export function calledNames({ messages }: ChatRequest): Map<string, string> {
   const names = new Map<string, string>();
   for (const message of messages) {
-    const calls = message['tool_calls'];
-    if (!Array.isArray(calls)) continue;
-    for (const call of calls) {
+    for (const call of callsOf(message)) {
       if (!isObject(call) || typeof call['id'] !== 'string' || !isObject(call['function'])) continue;
       const name = call['function']['name'];
       if (typeof name === 'string') names.set(call['id'], name);
@@ -121,10 +128,40 @@ export function uncarriedFields(request: ChatRequest, carried: readonly string[]
     if (value === null || value === undefined) continue;
     if (carried.includes(name) || ENVELOPE.includes(name)) continue;
     if (NEUTRAL[name]?.includes(value) === true) continue;
-    if (Array.isArray(value) && value.length === 0) continue;
+    if (isEmpty(value) || (name === 'modalities' && String(value) === 'text')) continue;
     names.push(name);
   }
   return names;
+}
+
+/** Fields of a message that every format has a place for. */
+const OF_MESSAGES = ['role', 'content', 'tool_calls', 'function_call', 'tool_call_id', 'refusal'];
+
+/**
+ * Paths of a message's fields that a format has no place for. What one and the same model would not want either, `false` or
+ * nothing, is not lost.
+ *
+ * @param carried names of further fields that it has a place for
+ */
+export function uncarriedOfMessage(message: ChatMessage, path: string, carried: readonly string[]): string[] {
+  const paths: string[] = [];
+  for (const name of Object.keys(message)) {
+    const value = message[name];
+    if (OF_MESSAGES.includes(name) || carried.includes(name)) continue;
+    if (value !== null && value !== undefined && value !== '' && value !== false && !isEmpty(value))
+      paths.push(`${path}.${name}`);
+  }
+  return paths;
+}
+
+/** How closely a picture is to be looked at, where the client says so: only OpenAI's format has a place for it. */
+export function hasDetail(part: unknown): boolean {
+  const image = isObject(part) && part['type'] === 'image_url' ? part['image_url'] : undefined;
+  return isObject(image) && image['detail'] != null && image['detail'] !== 'auto';
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
 /** An object's own objects, one level deep, joined with ours; everything else of `over` wins. */

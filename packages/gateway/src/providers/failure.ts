@@ -1,5 +1,6 @@
 /** The one error type that a provider's call ends with. */
 import { GatewrightError } from '@gatewright/kernel';
+import type { Usage } from '../wire/chat.ts';
 
 /** Facts about a failed call that decide what happens next. */
 export interface FailureDetails {
@@ -19,6 +20,8 @@ export interface FailureDetails {
   readonly isStaleConnection?: boolean;
   /** The upstream's own error object (`{message, type, code, param}`), already without secrets. */
   readonly upstream?: Readonly<Record<string, unknown>>;
+  /** Tokens that the upstream had counted by then, if it said so: the prompt's are whole, the answer's may have gone on. */
+  readonly usage?: Usage | undefined;
   /** Structured facts that a program may want. */
   readonly facts?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
@@ -38,6 +41,8 @@ export class ProviderFailure extends GatewrightError {
   readonly isOutOfTime: boolean;
   readonly isStaleConnection: boolean;
   readonly upstream: Readonly<Record<string, unknown>> | undefined;
+  /** As in `FailureDetails`. Whoever reads the stream adds it before the call ends. */
+  usage: Usage | undefined;
 
   constructor(code: string, message: string, details: FailureDetails) {
     super(code, message, {
@@ -52,5 +57,6 @@ export class ProviderFailure extends GatewrightError {
     this.isOutOfTime = details.isOutOfTime === true;
     this.isStaleConnection = details.isStaleConnection === true;
     this.upstream = details.upstream;
+    this.usage = details.usage;
   }
 }

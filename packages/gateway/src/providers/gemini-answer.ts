@@ -1,8 +1,9 @@
 /** Answers of Gemini's `generateContent` and `streamGenerateContent` in the one form. */
 import type { ChatChoice, ChatChunk, ChatChunkChoice, ChatCompletion, TokenLogprob, Usage } from '../wire/chat.ts';
 import { ProviderFailure } from './failure.ts';
+import { SIGNATURE_FORMAT } from './gemini-request.ts';
 import type { AnswerFormat, Emit, StreamTranslator } from './http-call.ts';
-import { isObject, malformed, truncated } from './upstream-failures.ts';
+import { isObject, malformed, parsedObject, truncated } from './upstream-failures.ts';
 
 /** What the translation of one answer knows of its call. */
 export interface GeminiAnswerContext {
@@ -58,11 +59,11 @@ export function geminiWhole(text: string, context: GeminiAnswerContext): ReturnT
   if (isObject(answer['error'])) throw context.failure(answer['error']);
   const usage = usageOf(answer['usageMetadata']);
   const candidates = candidatesOf(answer);
-  const choices: ChatChoice[] = candidates.map((candidate, i) => choiceOf(candidate, i, context));
+  const choices: ChatChoice[] = candidates.map((candidate, i) => choiceOf(candidate, i, context, usage));
   if (choices.length === 0) {
     const reason = blockReason(answer);
     if (reason === undefined) throw malformed('the answer has no candidates');
-    if (context.blocked === 'elsewhere') throw blockedPrompt(reason);
+    if (context.blocked === 'elsewhere') throw blockedPrompt(reason, usage);
     choices.push({
       index: 0,
       message: { role: 'assistant', content: null, refusal: refusalText(reason) },
@@ -142,14 +143,14 @@ export function geminiStream(emit: Emit, context: GeminiAnswerContext): StreamTr
     },
     end() {
       if (candidates.size === 0 && block !== undefined) {
-        if (context.blocked === 'elsewhere') throw blockedPrompt(block);
+        if (context.blocked === 'elsewhere') throw blockedPrompt(block, usage);
         send({ index: 0, delta: { role: 'assistant', refusal: refusalText(block) }, finish_reason: null });
         send({ index: 0, delta: {}, finish_reason: 'content_filter', native_finish_reason: block });
       } else {
         if (candidates.size === 0) throw truncated('the connection closed before a candidate');
         for (const { finishReason, said } of candidates.values()) {
           if (finishReason === undefined) throw truncated('the connection closed before a finish reason');
-          if (isFailed(finishReason, said)) throw failedAnswer(finishReason);
+          if (isFailed(finishReason, said)) throw failedAnswer(finishReason, usage);
         }
         for (const candidate of candidates.values()) {
           // Some models say a finish reason with every event: only the last one is the end.
@@ -170,25 +171,34 @@ export function geminiStream(emit: Emit, context: GeminiAnswerContext): StreamTr
     },
     // Nothing in the format says that no event follows: the connection's end does.
     isWhole: false,
+    get usage() {
+      return usage;
+    },
   };
 }
 
 /** What a candidate has said so far. */
 interface Said {
   calls: number;
+  details: number;
   hasContent: boolean;
 }
 
 function nothingSaid(): Said {
-  return { calls: 0, hasContent: false };
+  return { calls: 0, details: 0, hasContent: false };
 }
 
-function choiceOf(candidate: Record<string, unknown>, position: number, context: GeminiAnswerContext): ChatChoice {
+function choiceOf(
+  candidate: Record<string, unknown>,
+  position: number,
+  context: GeminiAnswerContext,
+  usage: Usage | undefined,
+): ChatChoice {
   const said = nothingSaid();
   const index = indexOf(candidate, position);
   const delta = deltaOf(candidate, said, context, index) ?? {};
   const finishReason = finishReasonOf(candidate);
-  if (finishReason !== undefined && isFailed(finishReason, said)) throw failedAnswer(finishReason);
+  if (finishReason !== undefined && isFailed(finishReason, said)) throw failedAnswer(finishReason, usage);
   const extra = extraOf(candidate);
   const { tool_calls: calls, content, ...rest } = delta;
   return {
@@ -219,12 +229,23 @@ function deltaOf(
   let thoughts = '';
   let signature: string | undefined;
   const calls: Record<string, unknown>[] = [];
+  const details: Record<string, unknown>[] = [];
+  const seal = (data: string, id?: unknown): void =>
+    void details.push({
+      type: 'reasoning.encrypted',
+      data,
+      ...(id === undefined ? {} : { id }),
+      format: SIGNATURE_FORMAT,
+      index: said.details++,
+    });
   const images: Record<string, unknown>[] = [];
   for (const part of content['parts']) {
     if (!isObject(part)) continue;
     const signed = typeof part['thoughtSignature'] === 'string' ? part['thoughtSignature'] : undefined;
     if (isObject(part['functionCall'])) {
-      calls.push(callOf(part['functionCall'], signed, said, context, index));
+      const call = callOf(part['functionCall'], signed, said, context, index);
+      calls.push(call);
+      if (signed !== undefined) seal(signed, call['id']);
       continue;
     }
     signature = signed ?? signature;
@@ -238,12 +259,13 @@ function deltaOf(
       images.push({ type: 'image_url', image_url: { url: `data:${String(mimeType)};base64,${String(data)}` } });
     }
   }
+  if (signature !== undefined) seal(signature);
   if (text !== '' || images.length > 0 || calls.length > 0) said.hasContent = true;
-  if (!said.hasContent && thoughts === '' && signature === undefined) return undefined;
   if (text === '' && thoughts === '' && signature === undefined && calls.length + images.length === 0) return undefined;
   return {
     ...(text === '' ? {} : { content: text }),
     ...(thoughts === '' ? {} : { reasoning_content: thoughts }),
+    ...(details.length === 0 ? {} : { reasoning_details: details }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
     ...(images.length === 0 ? {} : { images }),
     ...(signature === undefined ? {} : { extra_content: { google: { thought_signature: signature } } }),
@@ -285,19 +307,21 @@ function isFailed(reason: string, said: Said): boolean {
   return !said.hasContent && FAILED.includes(reason);
 }
 
-function failedAnswer(reason: string): ProviderFailure {
+function failedAnswer(reason: string, usage: Usage | undefined): ProviderFailure {
   return new ProviderFailure('GW_UPSTREAM_MALFORMED', `The expert ended without an answer: ${reason}.`, {
     fix: 'Ask again or ask another expert; simplify the tools if it repeats.',
     elsewhere: true,
     upstream: { message: 'The model ended without an answer.', code: reason },
+    usage,
   });
 }
 
-function blockedPrompt(reason: string): ProviderFailure {
+function blockedPrompt(reason: string, usage: Usage | undefined): ProviderFailure {
   return new ProviderFailure('GW_UPSTREAM_BLOCKED', `The expert's filter blocks the prompt: ${reason}.`, {
     fix: 'Change the prompt, or the safetySettings in params of this expert.',
     elsewhere: true,
     upstream: { message: refusalText(reason), code: reason },
+    usage,
   });
 }
 
@@ -316,13 +340,29 @@ function usageOf(counted: unknown): Usage | undefined {
   const prompt = count('promptTokenCount') + count('toolUsePromptTokenCount');
   const thoughts = count('thoughtsTokenCount');
   const completion = count('candidatesTokenCount') + thoughts;
+  const heard = soundOf(counted['promptTokensDetails']) - soundOf(counted['cacheTokensDetails']);
+  const spoken = soundOf(counted['candidatesTokensDetails']);
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: count('cachedContentTokenCount') },
-    completion_tokens_details: { reasoning_tokens: thoughts },
+    prompt_tokens_details: {
+      cached_tokens: count('cachedContentTokenCount'),
+      // Of the sound, what a cache held is among the cached.
+      ...(heard > 0 ? { audio_tokens: heard } : {}),
+    },
+    completion_tokens_details: { reasoning_tokens: thoughts, ...(spoken > 0 ? { audio_tokens: spoken } : {}) },
   };
+}
+
+/** Tokens of sound in a list of counts by modality. */
+function soundOf(counts: unknown): number {
+  if (!Array.isArray(counts)) return 0;
+  let tokens = 0;
+  for (const entry of counts)
+    if (isObject(entry) && entry['modality'] === 'AUDIO' && typeof entry['tokenCount'] === 'number')
+      tokens += entry['tokenCount'];
+  return tokens;
 }
 
 function logprobsOf(result: unknown): { content: TokenLogprob[] } | null {
@@ -358,17 +398,6 @@ function extraOf(candidate: Record<string, unknown>): Record<string, unknown> | 
     extra[EXTRAS[name]!] = candidate[name];
   }
   return extra;
-}
-
-function parsedObject(text: string, what: string): Record<string, unknown> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    throw malformed(`${what} is not JSON`);
-  }
-  if (!isObject(parsed)) throw malformed(`${what} is not an object`);
-  return parsed;
 }
 
 function candidatesOf(answer: Record<string, unknown>): Record<string, unknown>[] {

@@ -1,14 +1,18 @@
 /** A request in the one form as a body of Gemini's `generateContent`. */
 import type { ChatMessage, ChatRequest } from '../wire/chat.ts';
+import { thoughtsOf } from '../wire/messages-format.ts';
 import {
   callArguments,
   calledNames,
+  callsOf,
   contentText,
   dataUrl,
+  hasDetail,
   mergedBody,
   stopTexts,
   toolChoice,
   uncarriedFields,
+  uncarriedOfMessage,
 } from './carry.ts';
 import { isObject } from './upstream-failures.ts';
 
@@ -43,6 +47,9 @@ const CARRIED = [
   'tools',
   'tool_choice',
 ];
+
+/** Whose sealed thoughts these are: `format` of an entry of `reasoning_details`. */
+export const SIGNATURE_FORMAT = 'google-gemini-v1';
 
 /** Stands for the signature of a call that another model made, or whose signature its client did not keep. */
 const UNSIGNED = 'skip_thought_signature_validator';
@@ -89,6 +96,7 @@ export function geminiRequest(
     if (message.role === 'system' || message.role === 'developer') {
       const text = contentText(message.content);
       if (text !== '') instruction.push({ text });
+      notCarried.push(...uncarriedOfMessage(message, path, []));
       continue;
     }
     if (message.role === 'tool' || message.role === 'function') {
@@ -103,8 +111,8 @@ export function geminiRequest(
     answers = undefined;
     const isModel = message.role === 'assistant';
     const parts = contentParts(message.content, `${path}.content`, notCarried);
+    notCarried.push(...uncarriedOfMessage(message, path, isModel ? ['reasoning_details', 'extra_content'] : []));
     if (isModel) modelParts(message, parts, path, model, notCarried);
-    else if (message['name'] != null) notCarried.push(`${path}.name`);
     if (parts.length > 0) contents.push({ role: isModel ? 'model' : 'user', parts });
   }
   // Contents may not be empty: a lone instruction is said as the user.
@@ -142,6 +150,7 @@ function contentParts(content: ChatMessage['content'], path: string, notCarried:
     const translated = isObject(part) ? contentPart(part) : undefined;
     if (translated === undefined) notCarried.push(`${path}[${i}]`);
     else parts.push(translated);
+    if (hasDetail(part)) notCarried.push(`${path}[${i}].image_url.detail`);
   }
   return parts;
 }
@@ -189,15 +198,17 @@ function modelParts(
   notCarried: string[],
 ): void {
   if (typeof message['refusal'] === 'string' && message['refusal'] !== '') parts.push({ text: message['refusal'] });
-  const signature = signatureOf(message);
+  const details = thoughtsOf(message);
+  for (const [i, detail] of details.entries())
+    if (detail['format'] !== SIGNATURE_FORMAT) notCarried.push(`${path}.reasoning_details[${i}]`);
+  const signature = signatureOf(message, details, undefined);
+  if (message['extra_content'] != null && signature === undefined) notCarried.push(`${path}.extra_content`);
   if (signature !== undefined) {
     const last = parts.pop() ?? { text: '' };
     parts.push({ ...last, thoughtSignature: signature });
   }
-  const calls = message['tool_calls'];
-  if (!Array.isArray(calls)) return;
   let isFirst = true;
-  for (const [i, call] of calls.entries()) {
+  for (const [i, call] of callsOf(message).entries()) {
     const called = isObject(call) ? call['function'] : undefined;
     if (!isObject(call) || !isObject(called) || typeof called['name'] !== 'string') {
       notCarried.push(`${path}.tool_calls[${i}]`);
@@ -206,7 +217,7 @@ function modelParts(
     const args = callArguments(called['arguments']);
     if (args === undefined) notCarried.push(`${path}.tool_calls[${i}].function.arguments`);
     // Of calls made at once only the first is signed.
-    const signed = signatureOf(call) ?? (hasThinkingLevels && isFirst ? UNSIGNED : undefined);
+    const signed = signatureOf(call, details, call['id']) ?? (hasThinkingLevels && isFirst ? UNSIGNED : undefined);
     isFirst = false;
     parts.push({
       functionCall: {
@@ -219,11 +230,22 @@ function modelParts(
   }
 }
 
-/** Where Gemini's own OpenAI-compatible server puts it, and where clients give it back. */
-function signatureOf(piece: Readonly<Record<string, unknown>>): string | undefined {
+/**
+ * Where Gemini's own OpenAI-compatible server puts it, and where clients give it back; else among the details of thought,
+ * which clients of other formats give back.
+ *
+ * @param id of a call; undefined for the message
+ */
+function signatureOf(
+  piece: Readonly<Record<string, unknown>>,
+  details: readonly Readonly<Record<string, unknown>>[],
+  id: unknown,
+): string | undefined {
   const extra = piece['extra_content'];
   const google = isObject(extra) ? extra['google'] : undefined;
-  const signature = isObject(google) ? google['thought_signature'] : undefined;
+  const signature = isObject(google)
+    ? google['thought_signature']
+    : details.find((detail) => detail['format'] === SIGNATURE_FORMAT && detail['id'] === id)?.['data'];
   return typeof signature === 'string' && signature !== '' ? signature : undefined;
 }
 
@@ -296,7 +318,9 @@ function generationConfig(
   put('maxOutputTokens', request.max_completion_tokens ?? request.max_tokens);
   put('stopSequences', stopTexts(request.stop));
   if (request.n !== 1) put('candidateCount', request.n);
-  put('seed', request.seed);
+  // 32 bits here.
+  if (request.seed == null || request.seed === (request.seed | 0)) put('seed', request.seed);
+  else notCarried.push('seed');
   put('presencePenalty', request['presence_penalty']);
   put('frequencyPenalty', request['frequency_penalty']);
   if (request.logprobs === true) {

@@ -4,13 +4,13 @@
  */
 import { OptionError } from '@gatewright/kernel';
 import { leftovers } from '../wire/origin.ts';
-import { ProviderFailure } from './failure.ts';
+import type { ProviderFailure } from './failure.ts';
 import { type GeminiAnswerContext, geminiStream, geminiWhole } from './gemini-answer.ts';
 import { type GeminiRequest, geminiRequest } from './gemini-request.ts';
 import { type AnswerFormat, bodyText, failedCall, httpCall, httpPool } from './http-call.ts';
 import { type HttpOptions, httpOptions } from './http-options.ts';
 import type { ConnectProvider } from './provider.ts';
-import { errorEvent, isObject, malformed, statusFailure } from './upstream-failures.ts';
+import { accountFailure, errorEvent, isObject, malformed, statusFailure } from './upstream-failures.ts';
 import { type Vectors, vectorCall } from './vectors.ts';
 
 /** Options of `gemini`, as in the configuration. `params` are fields of Gemini's own body, e.g. `safetySettings`. */
@@ -38,7 +38,7 @@ const BASE_URL = 'https://generativelanguage.googleapis.com';
  * @throws {OptionError} if an option has the wrong form
  */
 export function gemini(options: GeminiOptions): ConnectProvider {
-  const { url, model, params, maxAnswerBytes, secretOf } = httpOptions(options, ['auth', 'blocked'], {
+  const { url, basePath, model, params, maxAnswerBytes, secretOf } = httpOptions(options, ['auth', 'blocked'], {
     baseUrl: BASE_URL,
     apiKeyEnv: 'GEMINI_API_KEY',
     exampleUrl: BASE_URL,
@@ -52,7 +52,7 @@ export function gemini(options: GeminiOptions): ConnectProvider {
   const name = model.includes('/')
     ? model.split('/').map(encodeURIComponent).join('/')
     : `models/${encodeURIComponent(model)}`;
-  const path = `${url.pathname === '/' || url.pathname === '' ? '/v1beta' : url.pathname}/${name}`;
+  const path = `${basePath === '' ? '/v1beta' : basePath}/${name}`;
   const known = { hasThinkingLevels: /(^|\/)gemini-([3-9]|\d\d)/.test(model) };
 
   return (context) => {
@@ -154,17 +154,8 @@ export function geminiRefusal(
   const wait = retryAfter ?? details.retryDelayS;
   // "User location is not supported", billing that is off: the state of the account, not of the request.
   if (status === 400 && error['status'] === 'FAILED_PRECONDITION')
-    return elsewhere(statusFailure(403, body, wait, secrets), status);
+    return accountFailure(status, statusFailure(403, body, wait, secrets).upstream);
   return statusFailure(status, body, wait, secrets);
-}
-
-function elsewhere(failure: ProviderFailure, status: number): ProviderFailure {
-  return new ProviderFailure('GW_UPSTREAM_STATUS', `The expert does not serve this account (${status}).`, {
-    fix: "Check billing and region of the expert's account.",
-    elsewhere: true,
-    status,
-    ...(failure.upstream === undefined ? {} : { upstream: failure.upstream }),
-  });
 }
 
 /** An error that came as an event of a stream, or in an answer with status 200. */

@@ -8,10 +8,10 @@
 import { createParser } from 'eventsource-parser';
 import { type Dispatcher, Pool } from 'undici';
 import { redact } from '../redact.ts';
-import type { ChatChunk, ChatCompletion } from '../wire/chat.ts';
+import type { ChatChunk, ChatCompletion, Usage } from '../wire/chat.ts';
 import { ProviderFailure } from './failure.ts';
 import type { AnswerSink, ProviderAnswer, ProviderCall, ProviderContext, RunningCall } from './provider.ts';
-import { headerText, malformed, statusFailure, transportFailure } from './upstream-failures.ts';
+import { headerText, isObject, malformed, statusFailure, transportFailure } from './upstream-failures.ts';
 
 /** What a provider's wire format makes of an answer. */
 export interface AnswerFormat {
@@ -62,6 +62,8 @@ export interface StreamTranslator {
   readonly hasContent: boolean;
   /** All has come. Some servers leave the connection open after it. */
   readonly isWhole: boolean;
+  /** The newest counts: what a stream that breaks off has cost by then. */
+  readonly usage: Usage | undefined;
 }
 
 /** Bounds of one call. */
@@ -74,6 +76,9 @@ export interface CallLimits {
 
 /** An error body longer than this is not a message for people. */
 const ERROR_BODY_BYTES = 65_536;
+
+/** How long the end of a whole stream is waited for, so that its connection can be used again, milliseconds. */
+const LINGER_MS = 500;
 
 /** Connections to a server, with the configuration's timeouts. */
 export function httpPool(url: URL, { timeouts }: Pick<ProviderContext, 'timeouts'>): Pool {
@@ -128,6 +133,11 @@ export function httpCall(
   let receivedBytes = 0;
   const parts: Buffer[] = [];
   let stream: StreamReader | undefined;
+  /** Fails the call unless an error stands in what came in place of a stream. */
+  let notStream: ProviderFailure | undefined;
+  /** Runs while a server has said all and not ended. */
+  let linger: NodeJS.Timeout | undefined;
+  let hasEnded = false;
 
   const total = setTimeout(() => {
     fail(
@@ -150,6 +160,7 @@ export function httpCall(
   };
   const fail = (failure: ProviderFailure): void => {
     if (!settle()) return;
+    failure.usage ??= stream?.usage();
     reject(failure);
     // Frees the connection at once; a request that has no connection yet is dropped when it gets one.
     controller?.abort(failure);
@@ -174,9 +185,11 @@ export function httpCall(
       }
       if (!call.stream) return;
       const type = headerText(responseHeaders['content-type']) ?? '';
-      if (format.framing === 'sse' && !type.startsWith('text/event-stream')) {
+      if (format.framing === 'sse' && !/^text\/event-stream/i.test(type)) {
         const what = type === '' ? 'no content type' : redact(type, limits.secrets).slice(0, 100);
-        fail(malformed(`asked for a stream, the expert answered with ${what}`));
+        notStream = malformed(`asked for a stream, the expert answered with ${what}`);
+        // Some say so that it is an error, with a status that says success.
+        if (!/json/i.test(type)) fail(notStream);
         return;
       }
       stream = streamReader(format, sink, fail);
@@ -200,10 +213,17 @@ export function httpCall(
       }
       if (stream === undefined) {
         parts.push(chunk);
+        if (notStream !== undefined && receivedBytes >= ERROR_BODY_BYTES) fail(notStream);
         return;
       }
       const ready = stream.read(chunk);
-      if (stream.isWhole()) stream.end(succeed);
+      if (stream.isWhole()) {
+        stream.end(succeed);
+        // Mostly the end stands behind it in the same bytes.
+        queueMicrotask(() => {
+          if (!hasEnded) linger = setTimeout(() => controller?.abort(new Error('the answer is whole')), LINGER_MS);
+        });
+      }
       if (ready === undefined || isSettled) return;
       paused.pause();
       ready.then(
@@ -212,6 +232,8 @@ export function httpCall(
       );
     },
     onResponseEnd() {
+      hasEnded = true;
+      clearTimeout(linger);
       if (isSettled) return;
       if (status >= 300) {
         refuse();
@@ -222,12 +244,19 @@ export function httpCall(
         return;
       }
       try {
-        succeed(format.whole(utf8(Buffer.concat(parts))));
+        const text = utf8(Buffer.concat(parts));
+        if (notStream === undefined) succeed(format.whole(text));
+        else {
+          tellError(text, (data) => format.stream(() => {}).event(data, undefined));
+          fail(notStream);
+        }
       } catch (error) {
         fail(failureOf(error));
       }
     },
     onResponseError(_, error) {
+      hasEnded = true;
+      clearTimeout(linger);
       // The status is the answer, whatever became of the words that were to explain it.
       if (status >= 300) refuse();
       else fail(transportFailure(error, stream?.hasContent() === true, limits, status === 0));
@@ -262,6 +291,7 @@ interface StreamReader {
   end(succeed: (answer: ProviderAnswer) => void): void;
   hasContent(): boolean;
   isWhole(): boolean;
+  usage(): Usage | undefined;
 }
 
 function streamReader(format: AnswerFormat, sink: AnswerSink, fail: (failure: ProviderFailure) => void): StreamReader {
@@ -322,6 +352,7 @@ function streamReader(format: AnswerFormat, sink: AnswerSink, fail: (failure: Pr
     },
     hasContent: () => translator.hasContent,
     isWhole: () => !isOver && translator.isWhole,
+    usage: () => translator.usage,
   };
 }
 
@@ -330,9 +361,49 @@ interface Frames {
   end(): void;
 }
 
+/**
+ * Some servers write an error into the stream as plain JSON, whole or over several lines: to the format that is nothing but
+ * fields that nobody knows. JSON at the beginning of a line is kept for the end.
+ */
 function sseFrames(event: (data: string, name: string | undefined) => void): Frames {
   const parser = createParser({ onEvent: ({ data, event: name }) => event(data, name) });
-  return { feed: (text) => parser.feed(text), end() {} };
+  let unframed = '';
+  let isAtLineStart = true;
+  return {
+    feed(text) {
+      // A hot path: most bytes are one event or several, whole.
+      const isPlain = unframed === '' && isAtLineStart && text.charCodeAt(0) === DATA_START && text.endsWith('\n\n');
+      if (isPlain) {
+        parser.feed(text);
+        return;
+      }
+      if (unframed === '') {
+        const at = isAtLineStart && (text[0] === '{' || text[0] === '[') ? 0 : text.search(UNFRAMED);
+        if (at >= 0) unframed = text.slice(at);
+        isAtLineStart = text.endsWith('\n');
+      } else if (unframed.length < ERROR_BODY_BYTES) unframed += text;
+      parser.feed(text);
+    },
+    end() {
+      if (unframed !== '') tellError(unframed, (data) => event(data, undefined));
+    },
+  };
+}
+
+/** The first letter of `data:`. */
+const DATA_START = 100;
+const UNFRAMED = /\n[[{]/;
+
+/** Hands on what is an error object by all appearances, alone or in a list. */
+function tellError(text: string, event: (data: string) => void): void {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return;
+  }
+  const told: unknown = Array.isArray(parsed) ? parsed[0] : parsed;
+  if (isObject(told) && (told['error'] != null || told['object'] === 'error')) event(JSON.stringify(told));
 }
 
 function lineFrames(event: (data: string, name: string | undefined) => void): Frames {

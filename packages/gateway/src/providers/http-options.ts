@@ -19,6 +19,8 @@ export interface HttpOptions {
 /** The same, checked. */
 export interface CheckedHttpOptions {
   readonly url: URL;
+  /** Its path without a slash at the end; empty where it has none. */
+  readonly basePath: string;
   readonly model: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly maxAnswerBytes: number;
@@ -82,6 +84,8 @@ export function httpOptions(
   );
   return {
     url,
+    // The path of a URL is never empty.
+    basePath: url.pathname.replace(/\/+$/, ''),
     model,
     params,
     maxAnswerBytes,
@@ -96,6 +100,17 @@ function keyFromEnvironment(name: string, context: ProviderContext): string {
       fix: `Set it: export ${name}=...`,
       path: 'apiKeyEnv',
     });
+  }
+  // Not one of them can stand in a header: every call would fail, and say something else.
+  if (/[^\x21-\x7e]/.test(value)) {
+    throw new GatewrightError(
+      'GW_KEY_MISSING',
+      `The environment variable ${name} holds no key: a key has no spaces, line breaks or other letters than ASCII.`,
+      {
+        fix: `Set it to the key alone: export ${name}=...`,
+        path: 'apiKeyEnv',
+      },
+    );
   }
   return value;
 }
@@ -117,7 +132,5 @@ function endpoint(baseUrl: unknown, exampleUrl: string): URL {
   }
   if (url.search !== '' || url.hash !== '')
     throw new OptionError('baseUrl', 'a URL without query and fragment', WITHHELD, example);
-  url.pathname = url.pathname.replace(/\/+$/, '');
-  if (url.pathname === '/') url.pathname = '';
   return url;
 }

@@ -1,7 +1,7 @@
 /** Answers of Ollama's `/api/chat` in the one form. */
 import type { ChatChunk, TokenLogprob, Usage } from '../wire/chat.ts';
 import type { AnswerFormat, Emit, StreamTranslator } from './http-call.ts';
-import { errorEvent, isObject, malformed, truncated } from './upstream-failures.ts';
+import { errorEvent, isObject, malformed, parsedObject, truncated } from './upstream-failures.ts';
 
 /** What the translation of one answer knows of its call. */
 export interface OllamaAnswerContext {
@@ -90,6 +90,9 @@ export function ollamaStream(emit: Emit, context: OllamaAnswerContext): StreamTr
     get isWhole() {
       return isDone;
     },
+    get usage() {
+      return usage;
+    },
   };
 }
 
@@ -175,13 +178,7 @@ function headOf(
 }
 
 function parsedLine(text: string, what: string, { secrets }: OllamaAnswerContext): Record<string, unknown> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    throw malformed(`${what} is not JSON`);
-  }
-  if (!isObject(parsed)) throw malformed(`${what} is not an object`);
+  const parsed = parsedObject(text, what);
   if (parsed['error'] != null) throw errorEvent(parsed['error'], secrets);
   return parsed;
 }

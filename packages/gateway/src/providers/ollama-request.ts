@@ -3,12 +3,15 @@ import type { ChatMessage, ChatRequest } from '../wire/chat.ts';
 import {
   callArguments,
   calledNames,
+  callsOf,
   contentText,
   dataUrl,
+  hasDetail,
   mergedBody,
   stopTexts,
   toolChoice,
   uncarriedFields,
+  uncarriedOfMessage,
 } from './carry.ts';
 import { isObject } from './upstream-failures.ts';
 
@@ -51,6 +54,7 @@ const THINK: Readonly<Record<string, boolean | string>> = {
   medium: 'medium',
   high: 'high',
   xhigh: 'high',
+  max: 'high',
 };
 
 /**
@@ -105,22 +109,34 @@ function ollamaMessage(
       // It fetches nothing by itself, and takes nothing but pictures.
       if (media === undefined) notCarried.push(`${path}.content[${i}]`);
       else images.push(media.base64);
+      if (hasDetail(part)) notCarried.push(`${path}.content[${i}].image_url.detail`);
     }
   }
   const isModel = message.role === 'assistant';
+  notCarried.push(
+    ...uncarriedOfMessage(
+      message,
+      path,
+      isModel ? ['reasoning_content'] : TOOL_ROLES.has(message.role) ? ['name'] : [],
+    ),
+  );
   const role = message.role === 'developer' ? 'system' : message.role === 'function' ? 'tool' : message.role;
   const thinking = message['reasoning_content'];
   const calls = isModel ? toolCalls(message, path, notCarried) : [];
-  if (role !== 'tool' && message['name'] != null) notCarried.push(`${path}.name`);
+  const text = contentText(message.content);
+  const refusal = typeof message['refusal'] === 'string' ? message['refusal'] : '';
+  if (text !== '' && refusal !== '') notCarried.push(`${path}.refusal`);
   return {
     role,
-    content: contentText(message.content) || (typeof message['refusal'] === 'string' ? message['refusal'] : ''),
+    content: text || refusal,
     ...(isModel && typeof thinking === 'string' && thinking !== '' ? { thinking } : {}),
     ...(images.length === 0 ? {} : { images }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
     ...(role === 'tool' ? toolResult(message, names) : {}),
   };
 }
+
+const TOOL_ROLES: ReadonlySet<string> = new Set(['tool', 'function']);
 
 function toolResult(message: ChatMessage, names: ReadonlyMap<string, string>): Record<string, unknown> {
   const id = message['tool_call_id'];
@@ -132,11 +148,10 @@ function toolResult(message: ChatMessage, names: ReadonlyMap<string, string>): R
 }
 
 function toolCalls(message: ChatMessage, path: string, notCarried: string[]): Record<string, unknown>[] {
-  const calls = message['tool_calls'];
-  if (!Array.isArray(calls)) return [];
   const translated: Record<string, unknown>[] = [];
-  for (const [i, call] of calls.entries()) {
+  for (const [i, call] of callsOf(message).entries()) {
     const called = isObject(call) ? call['function'] : undefined;
+    if (isObject(call) && call['extra_content'] != null) notCarried.push(`${path}.tool_calls[${i}].extra_content`);
     if (!isObject(call) || !isObject(called) || typeof called['name'] !== 'string') {
       notCarried.push(`${path}.tool_calls[${i}]`);
       continue;

@@ -38,7 +38,7 @@ const BASE_URL = 'http://127.0.0.1:11434';
  * @throws {OptionError} if an option has the wrong form
  */
 export function ollama(options: OllamaOptions): ConnectProvider {
-  const { url, model, params, maxAnswerBytes, secretOf } = httpOptions(
+  const { url, basePath, model, params, maxAnswerBytes, secretOf } = httpOptions(
     options,
     ['contextTokens', 'keepAlive', 'prefill'],
     { baseUrl: BASE_URL, exampleUrl: BASE_URL },
@@ -63,7 +63,7 @@ export function ollama(options: OllamaOptions): ConnectProvider {
       ...(isObject(params['options']) ? params['options'] : {}),
     },
   };
-  const path = `${url.pathname === '/' ? '' : url.pathname.replace(/\/api(\/chat)?$/, '')}/api/chat`;
+  const path = `${basePath.replace(/\/api(\/chat)?$/, '')}/api/chat`;
 
   return (context) => {
     const secret = secretOf(context);
@@ -147,7 +147,7 @@ function ollamaRefusal(
     });
   }
   // Tools, thinking or pictures that this model has no part for: another expert may have.
-  if (status === 400 && /does not support/i.test(said)) {
+  if (status === 400 && /does not support|is not supported for this model/i.test(said)) {
     return new ProviderFailure('GW_UPSTREAM_STATUS', `The model ${model} cannot do what the request asks for (400).`, {
       fix: 'Declare what it can do under capabilities of this expert, so that it is not asked for the rest.',
       elsewhere: true,

@@ -19,7 +19,12 @@ export interface ChunkRepair {
 interface KnownCalls {
   /** Ids by index. */
   readonly ids: Map<number, string>;
+  readonly places: Map<string, number>;
+  /** An index that the server gave to several calls, and where the newest of them stands. */
+  readonly moved: Map<number, number>;
   last: number;
+  /** Above all that were used. */
+  next: number;
 }
 
 /** Begins the repair of one stream. @param traceId what ids are made of, where a server gives none */
@@ -34,16 +39,21 @@ export function chunkRepair(traceId: string): ChunkRepair {
           return withUsage({ ...chunk, choices: [] } as unknown as ChatChunk);
         throw malformed('an event of the stream has no choices');
       }
-      let isOdd = chunk['usage'] == null && chunk['x_groq'] !== undefined && usageOf(chunk) !== undefined;
+      const { usage } = chunk;
+      let isOdd =
+        usage == null
+          ? chunk['x_groq'] !== undefined && usageOf(chunk) !== undefined
+          : isObject(usage) && countedOnce(usage as unknown as Usage) !== (usage as object);
       let hasCalls = false;
       for (const choice of choices) {
         if (!isObject(choice)) throw malformed('a choice of the stream has no delta');
+        if (usage == null && isObject(choice['usage'])) isOdd = true;
         if (isOddChoice(choice)) isOdd = true;
         else if ((choice['delta'] as Record<string, unknown>)['tool_calls'] != null) hasCalls = true;
       }
       if (!isOdd && !hasCalls) return chunk as unknown as ChatChunk;
       known ??= new Map();
-      if (!isOdd) {
+      if (!isOdd && !choices.some((choice) => hasTakenPlace(choice as unknown as ChatChunkChoice, known!))) {
         for (const choice of choices) noteCalls(choice as unknown as ChatChunkChoice, known);
         return chunk as unknown as ChatChunk;
       }
@@ -67,20 +77,41 @@ function isOddChoice(choice: Record<string, unknown>): boolean {
   return false;
 }
 
+/** Whether a call has the index of another: some servers give every call the same. */
+function hasTakenPlace({ index, delta }: ChatChunkChoice, known: Map<number, KnownCalls>): boolean {
+  const calls = known.get(index);
+  if (calls === undefined || !Array.isArray(delta['tool_calls'])) return false;
+  if (calls.moved.size > 0) return true;
+  return delta['tool_calls'].some((call) => {
+    const owner = calls.ids.get(call.index);
+    return owner !== undefined && isFilled(call.id) && call.id !== owner && isFilled(call.function?.name);
+  });
+}
+
 /** Remembers the calls of a choice in order: a later piece may lack what they said. */
 function noteCalls({ index, delta }: ChatChunkChoice, known: Map<number, KnownCalls>): void {
   if (!Array.isArray(delta['tool_calls'])) return;
   const calls = callsOf(known, index);
   for (const { index: place, id } of delta['tool_calls']) {
     calls.last = place;
-    if (typeof id === 'string' && id !== '') calls.ids.set(place, id);
+    if (isFilled(id) && !calls.ids.has(place)) addCall(calls, place, id);
   }
 }
 
 function callsOf(known: Map<number, KnownCalls>, choice: number): KnownCalls {
-  const calls = known.get(choice) ?? { ids: new Map(), last: -1 };
+  const calls = known.get(choice) ?? { ids: new Map(), places: new Map(), moved: new Map(), last: -1, next: 0 };
   known.set(choice, calls);
   return calls;
+}
+
+function addCall(calls: KnownCalls, place: number, id: string): void {
+  calls.ids.set(place, id);
+  calls.places.set(id, place);
+  calls.next = Math.max(calls.next, place + 1);
+}
+
+function isFilled(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 function repairedChoice(
@@ -91,7 +122,10 @@ function repairedChoice(
 ): ChatChunkChoice {
   const index = typeof choice['index'] === 'number' ? choice['index'] : position;
   const finishReason = choice['finish_reason'] === '' ? null : (choice['finish_reason'] ?? null);
-  if (!isObject(choice['delta']) && finishReason === null) throw malformed('a choice of the stream has no delta');
+  // Azure's filter annotates what has gone before.
+  const isAnnotation = choice['delta'] == null && isObject(choice['content_filter_results']);
+  if (!isObject(choice['delta']) && finishReason === null && !isAnnotation)
+    throw malformed('a choice of the stream has no delta');
   const delta = withReasoning(isObject(choice['delta']) ? choice['delta'] : {});
   if (Array.isArray(delta['tool_calls'])) {
     const calls = callsOf(known, index);
@@ -108,22 +142,24 @@ function repairedCall(
   choice: number,
   traceId: string,
 ): Record<string, unknown> {
-  const name = isObject(call['function']) ? call['function']['name'] : undefined;
-  const stated = typeof call['id'] === 'string' && call['id'] !== '' ? call['id'] : undefined;
-  const place = stated === undefined ? undefined : placeOf(calls, stated);
-  const isNew = stated === undefined ? Boolean(name) : place === undefined;
-  const index =
-    typeof call['index'] === 'number' ? call['index'] : isNew ? calls.last + 1 : (place ?? Math.max(0, calls.last));
+  const isNamed = isObject(call['function']) && isFilled(call['function']['name']);
+  const stated = isFilled(call['id']) ? call['id'] : undefined;
+  const index = placeOf(calls, call['index'], stated, isNamed);
   calls.last = index;
   if (calls.ids.has(index)) return { ...call, index };
   const id = stated ?? madeId(traceId, choice, index);
-  calls.ids.set(index, id);
+  addCall(calls, index, id);
   return { ...call, index, id, type: 'function' };
 }
 
-function placeOf({ ids }: KnownCalls, id: string): number | undefined {
-  for (const [place, known] of ids) if (known === id) return place;
-  return undefined;
+function placeOf(calls: KnownCalls, said: unknown, id: string | undefined, isNamed: boolean): number {
+  const known = id === undefined ? undefined : calls.places.get(id);
+  if (known !== undefined) return known;
+  if (typeof said !== 'number') return isNamed || id !== undefined ? calls.next : Math.max(0, calls.last);
+  const place = calls.moved.get(said) ?? said;
+  if (id === undefined || !isNamed || !calls.ids.has(place)) return place;
+  calls.moved.set(said, calls.next);
+  return calls.next;
 }
 
 function madeId(traceId: string, choice: number, call: number): string {
@@ -137,14 +173,43 @@ function withReasoning(message: Record<string, unknown>): Record<string, unknown
 }
 
 function withUsage<T extends ChatChunk | ChatCompletion>(answer: T): T {
-  const usage = answer.usage ?? usageOf(answer);
-  return usage === undefined || usage === answer.usage ? answer : { ...answer, usage };
+  const told = answer.usage ?? usageOf(answer);
+  if (told === undefined) return answer;
+  const usage = countedOnce(told);
+  return usage === answer.usage ? answer : { ...answer, usage };
 }
 
+/** Groq's and Moonshot's places for it in streams are others. */
 function usageOf(answer: Readonly<Record<string, unknown>>): Usage | undefined {
-  const { usage, x_groq: groq } = answer;
+  const { usage, x_groq: groq, choices } = answer;
   if (isObject(usage)) return usage as unknown as Usage;
-  return isObject(groq) && isObject(groq['usage']) ? (groq['usage'] as unknown as Usage) : undefined;
+  if (isObject(groq) && isObject(groq['usage'])) return groq['usage'] as unknown as Usage;
+  const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
+  return isObject(first) && isObject(first['usage']) ? (first['usage'] as unknown as Usage) : undefined;
+}
+
+/** Counts as OpenAI has them: all thoughts within the answer, and what a cache held by its own name. The same object if so. */
+function countedOnce(usage: Usage): Usage {
+  const { prompt_tokens: prompt, completion_tokens: completion, total_tokens: total } = usage;
+  let counted = usage;
+  const answer = usage['completion_tokens_details'];
+  const thoughts = isObject(answer) ? answer['reasoning_tokens'] : undefined;
+  // xAI counts thoughts beside the answer: its sum says so.
+  if (typeof thoughts === 'number' && thoughts > 0 && total === prompt + completion + thoughts)
+    counted = { ...counted, completion_tokens: completion + thoughts };
+  const parts = isObject(usage['prompt_tokens_details']) ? usage['prompt_tokens_details'] : {};
+  // DeepSeek's and Moonshot's names for what was read, OpenRouter's for what was written.
+  const read = parts['cached_tokens'] ?? usage['prompt_cache_hit_tokens'] ?? usage['cached_tokens'];
+  const written = parts['cache_creation_tokens'] ?? parts['cache_write_tokens'];
+  if (read === parts['cached_tokens'] && written === parts['cache_creation_tokens']) return counted;
+  return {
+    ...counted,
+    prompt_tokens_details: {
+      ...parts,
+      ...(read === undefined ? {} : { cached_tokens: read }),
+      ...(written === undefined ? {} : { cache_creation_tokens: written }),
+    },
+  };
 }
 
 /**
@@ -159,8 +224,7 @@ export function repairedCompletion(body: ChatCompletion, traceId: string): ChatC
       if (typeof message['reasoning'] === 'string' && message['reasoning_content'] === undefined) return true;
       const calls = message['tool_calls'];
       return Array.isArray(calls) && calls.some(isOddCall);
-    }) ||
-    (body.usage == null && usageOf(body) !== undefined);
+    }) || withUsage(body) !== body;
   if (!isOdd) return body;
   return withUsage({
     ...body,

@@ -20,8 +20,8 @@ import { openaiEmbeddings } from './openai-embeddings.ts';
 import { chunkRepair, repairedCompletion } from './openai-repair.ts';
 import { type OpenaiRequest, type OpenaiRequestOptions, openaiRequest } from './openai-request.ts';
 import { type PrefillFlavour, prefillOf, prefillOption } from './prefill.ts';
-import type { ConnectProvider, ProviderContext } from './provider.ts';
-import { errorEvent, isObject, malformed, truncated } from './upstream-failures.ts';
+import type { ConnectProvider, ProviderCall, ProviderContext } from './provider.ts';
+import { errorEvent, isObject, malformed, parsedObject, truncated } from './upstream-failures.ts';
 
 /** Options of `openai`, as in the configuration. */
 export interface OpenaiOptions extends HttpOptions, OpenaiRequestOptions {
@@ -59,7 +59,7 @@ const OWN_OPTIONS = [
  * @throws {OptionError} if an option has the wrong form
  */
 export function openai(options: OpenaiOptions): ConnectProvider {
-  const { url, model, params, maxAnswerBytes, secretOf } = httpOptions(options, OWN_OPTIONS, {
+  const { url, basePath, model, params, maxAnswerBytes, secretOf } = httpOptions(options, OWN_OPTIONS, {
     exampleUrl: 'http://127.0.0.1:8000/v1',
   });
   const { streamUsage = true } = options;
@@ -73,7 +73,7 @@ export function openai(options: OpenaiOptions): ConnectProvider {
   const organizationEnv = variableOption('organizationEnv', options.organizationEnv);
   const projectEnv = variableOption('projectEnv', options.projectEnv);
   const query = apiVersion === undefined ? '' : `?api-version=${encodeURIComponent(apiVersion)}`;
-  const path = `${url.pathname.replace(/\/chat\/completions$/, '')}/chat/completions${query}`;
+  const path = `${basePath.replace(/\/chat\/completions$/, '')}/chat/completions${query}`;
   const embeddingsPath = path.replace('/chat/completions', '/embeddings');
 
   return (context) => {
@@ -100,14 +100,13 @@ export function openai(options: OpenaiOptions): ConnectProvider {
         let request: OpenaiRequest | undefined;
         const body = bodyText(() => {
           request = translate(call.body);
-          const streamOptions =
-            call.stream && streamUsage ? { stream_options: { ...call.body.stream_options, include_usage: true } } : {};
-          return { ...request.body, ...streamOptions, ...params, model, stream: call.stream };
+          const stream_options = streamOptions(call, streamUsage);
+          return { ...request.body, stream_options, ...params, model, stream: call.stream };
         });
         if (typeof body !== 'string') return failedCall(body);
         const format: AnswerFormat = {
           framing: 'sse',
-          whole: (text) => whole(text, call.traceId),
+          whole: (text) => whole(text, secrets, call.traceId),
           stream: (emit) => streamOf(emit, secrets, call.traceId),
         };
         const running = httpCall(pool, { path, method: 'POST', headers, body }, call, sink, format, limits);
@@ -121,14 +120,22 @@ export function openai(options: OpenaiOptions): ConnectProvider {
   };
 }
 
+/** What servers refuse beside a whole answer, and counts, which some refuse. */
+function streamOptions({ body, stream }: ProviderCall, streamUsage: boolean): object | undefined {
+  if (!stream) return undefined;
+  if (streamUsage) return { ...body.stream_options, include_usage: true };
+  const { include_usage: _, ...others } = body.stream_options ?? {};
+  return Object.keys(others).length === 0 ? undefined : others;
+}
+
 function streamOf(emit: Emit, secrets: readonly string[], traceId: string): StreamTranslator {
   const { repair } = chunkRepair(traceId);
   const unfinished = new Set<number>();
-  let finishedChoices = 0;
+  const finished = new Set<number>();
   let usage: Usage | undefined;
   let isDone = false;
   let hasContent = false;
-  const isFinished = (): boolean => finishedChoices > 0 && unfinished.size === 0;
+  const isFinished = (): boolean => finished.size > 0 && unfinished.size === 0;
   return {
     event(data, name) {
       if (isDone) return;
@@ -136,23 +143,18 @@ function streamOf(emit: Emit, secrets: readonly string[], traceId: string): Stre
         isDone = true;
         return;
       }
-      let chunk: unknown;
-      try {
-        chunk = JSON.parse(data);
-      } catch {
-        throw malformed('an event of the stream is not JSON');
-      }
-      if (!isObject(chunk)) throw malformed('an event of the stream is not an object');
+      const chunk = parsedObject(data, 'an event of the stream');
       if (chunk['error'] != null) throw errorEvent(chunk['error'], secrets);
       // Without the object around it, as some versions of vLLM and some proxies send it.
       if (name === 'error' || chunk['object'] === 'error') throw errorEvent(chunk, secrets);
       const parsed = repair(chunk);
       for (const choice of parsed.choices) {
+        if (choice['error'] != null) throw errorEvent(choice['error'], secrets);
         hasContent = true;
         if (choice.finish_reason != null) {
-          finishedChoices++;
+          finished.add(choice.index);
           unfinished.delete(choice.index);
-        } else unfinished.add(choice.index);
+        } else if (!finished.has(choice.index)) unfinished.add(choice.index);
       }
       if (parsed.usage != null) usage = parsed.usage;
       // Data in several lines is joined by the parser; one line is what we can pass on.
@@ -172,18 +174,21 @@ function streamOf(emit: Emit, secrets: readonly string[], traceId: string): Stre
     get isWhole() {
       return isDone && isFinished();
     },
+    get usage() {
+      return usage;
+    },
   };
 }
 
-function whole(data: string, traceId: string): ReturnType<AnswerFormat['whole']> {
-  let body: unknown;
-  try {
-    body = JSON.parse(data);
-  } catch {
-    throw malformed(`the answer is not JSON (${Buffer.byteLength(data)} bytes)`);
-  }
-  if (!isObject(body) || !Array.isArray(body['choices']) || body['choices'].length === 0)
+function whole(data: string, secrets: readonly string[], traceId: string): ReturnType<AnswerFormat['whole']> {
+  const body = parsedObject(data, 'the answer');
+  if (!Array.isArray(body['choices']) || body['choices'].length === 0) {
+    if (body['error'] != null) throw errorEvent(body['error'], secrets);
+    if (body['object'] === 'error') throw errorEvent(body, secrets);
     throw malformed('the answer has no choices');
+  }
+  const failed: unknown = body['choices'].find((choice) => isObject(choice) && choice['error'] != null);
+  if (isObject(failed)) throw errorEvent(failed['error'], secrets);
   if (!body['choices'].every((choice) => isObject(choice) && isObject(choice['message'])))
     throw malformed('a choice of the answer has no message');
   const received = body as unknown as ChatCompletion;

@@ -5,7 +5,7 @@ import { type EmbeddingList, type EmbeddingRequest, embeddingList } from '../wir
 import { ProviderFailure } from './failure.ts';
 import { type AnswerFormat, bodyText, type CallLimits, failedCall, httpCall } from './http-call.ts';
 import type { EmbeddingCall, RunningEmbedding } from './provider.ts';
-import { isObject, malformed } from './upstream-failures.ts';
+import { malformed, parsedObject } from './upstream-failures.ts';
 
 /** What a server said. */
 export interface Vectors {
@@ -39,7 +39,7 @@ export function vectorCall(server: VectorServer, { body: request }: EmbeddingCal
   const format: AnswerFormat = {
     framing: 'sse',
     whole(text) {
-      const { vectors, promptTokens } = server.read(parsed(text));
+      const { vectors, promptTokens } = server.read(parsedObject(text, 'the answer'));
       const named = JSON.stringify({
         object: 'list',
         data: vectors.map((embedding, index) => ({ object: 'embedding', index, embedding })),
@@ -73,15 +73,4 @@ function textsOf({ input }: EmbeddingRequest): readonly string[] {
     fix: 'Send the texts themselves.',
     elsewhere: true,
   });
-}
-
-function parsed(text: string): Record<string, unknown> {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    throw malformed('the answer is not JSON');
-  }
-  if (!isObject(answer)) throw malformed('the answer is not an object');
-  return answer;
 }

@@ -183,3 +183,18 @@ test('whatever happens: never more probes than allowed, no permit is lost, and t
     { numRuns: 500, seed: 20261122 },
   );
 });
+
+test('a clock that is set back keeps it open no longer than it was told, and its window does not stop', () => {
+  const one = breaker({ ...OPTIONS, failuresInARow: 100 });
+  const hourMs = 3_600_000;
+  one.open(hourMs, 'failures');
+  assert.equal(one.admits(0), false);
+  assert.equal(one.status(0).untilMs, 1_000);
+  assert.equal(one.admits(1_000), true);
+  const other = breaker({ ...OPTIONS, failuresInARow: 100 });
+  fail(other, 9, hourMs);
+  // Nine failures of another time, and one now: they are not of one window.
+  succeed(other, 1, 20_000);
+  fail(other, 1, 20_000);
+  assert.equal(other.status(20_000).state, 'closed');
+});

@@ -48,7 +48,7 @@ export interface BreakerStatus {
   readonly probes: number;
 }
 
-/** A circuit breaker. Every `nowMs` is in milliseconds since 1970 and should not step back. */
+/** A circuit breaker. Every `nowMs` is in milliseconds since 1970; where it steps back, what was to last lasts from then on. */
 export interface Breaker {
   status(nowMs: number): BreakerStatus;
   /** Whether `begin` would let a call through. Changes nothing. */
@@ -83,6 +83,7 @@ export function breaker(options: BreakerOptions): Breaker {
   let isOpen = false;
   let reason: BreakerReason | undefined;
   let untilMs = 0;
+  let openedMs = 0;
   let spell = 0;
   let failuresInARow = 0;
   /** Openings since it was closed last. */
@@ -95,7 +96,14 @@ export function breaker(options: BreakerOptions): Breaker {
     spell++;
     openings++;
     const ownMs = Math.min(options.longestOpenMs, options.openMs * 2 ** Math.min(20, openings - 1));
+    openedMs = nowMs;
     untilMs = nowMs + (told?.retryAfterMs ?? ownMs);
+  };
+  /** A clock that was set back must not keep it open until the old time comes again. */
+  const follow = (nowMs: number): void => {
+    if (!isOpen || nowMs >= openedMs) return;
+    untilMs -= openedMs - nowMs;
+    openedMs = nowMs;
   };
   const close = (): void => {
     isOpen = false;
@@ -121,6 +129,10 @@ export function breaker(options: BreakerOptions): Breaker {
         failures.fill(0);
       }
       newestBucket = bucket;
+    } else if (bucket < newestBucket - BUCKETS) {
+      calls.fill(0);
+      failures.fill(0);
+      newestBucket = bucket;
     }
     const slot = newestBucket % BUCKETS;
     calls[slot]!++;
@@ -135,7 +147,10 @@ export function breaker(options: BreakerOptions): Breaker {
     }
     return all >= options.minimumCalls && failed >= options.failureRate * all;
   };
-  const admits = (nowMs: number): boolean => !isOpen || (nowMs >= untilMs && probes < options.probes);
+  const admits = (nowMs: number): boolean => {
+    follow(nowMs);
+    return !isOpen || (nowMs >= untilMs && probes < options.probes);
+  };
   const permit = (isProbe: boolean): BreakerPermit => {
     if (isProbe) probes++;
     return { isProbe, spell };
@@ -145,13 +160,16 @@ export function breaker(options: BreakerOptions): Breaker {
   };
 
   return {
-    status: (nowMs) => ({
-      state: !isOpen ? 'closed' : nowMs < untilMs ? 'open' : 'halfOpen',
-      reason,
-      untilMs,
-      failuresInARow,
-      probes,
-    }),
+    status(nowMs) {
+      follow(nowMs);
+      return {
+        state: !isOpen ? 'closed' : nowMs < untilMs ? 'open' : 'halfOpen',
+        reason,
+        untilMs,
+        failuresInARow,
+        probes,
+      };
+    },
     admits,
     begin: (nowMs) => (admits(nowMs) ? permit(isOpen) : undefined),
     // Not a probe: it must not keep one from beginning, and its end counts like one all the same.

@@ -61,3 +61,12 @@ test('white space at the seam is not said twice, and other white space is left a
     assert.equal(stitch(chunk({ content: next })).choices[0]!.delta.content, next, 'only at the seam');
   }
 });
+
+test('white space without end in the middle of a text is no work at the seam', () => {
+  // Looked for by trying every beginning, it would take minutes.
+  const text = `a${' '.repeat(250_000)}b `;
+  const stitched = stitcher(FIRST, text, { promptTokens: 0, completionTokens: 0 })(
+    chunk({ content: ` ${'\n'.repeat(250_000)}c` }),
+  );
+  assert.equal(stitched.choices[0]!.delta.content, `${'\n'.repeat(250_000)}c`);
+});

@@ -60,8 +60,9 @@ export function stitcher(
 
 /** Some servers take the text without the white space at its end, and their model says it again. */
 function withoutOverlap(text: string, next: string): string {
-  const ending = /\s*$/.exec(text)![0];
-  const beginning = /^\s*/.exec(next)![0];
+  // Not by a pattern: one that looks for white space at the end begins anew at every space before it.
+  const ending = text.slice(text.trimEnd().length);
+  const beginning = next.slice(0, next.length - next.trimStart().length);
   for (let length = Math.min(ending.length, beginning.length); length > 0; length--)
     if (ending.endsWith(beginning.slice(0, length))) return next.slice(length);
   return next;

@@ -26,3 +26,10 @@ test('when the money of an hour is spent nobody is hedged until it has come back
   assert.equal(budget.take(HOUR_MS * 0.6), true);
   assert.equal(budget.left(HOUR_MS * 100).usd, 6);
 });
+
+test('a clock that is set back does not stop the money from coming', () => {
+  const budget = hedgeBudget(1, 6, 1_000 * HOUR_MS);
+  budget.spent(6);
+  assert.equal(budget.take(0), false);
+  assert.equal(budget.take(HOUR_MS / 2), true);
+});

@@ -27,8 +27,9 @@ export function hedgeBudget(share: number, usdPerHour: number | undefined, start
   let usd = usdPerHour ?? Infinity;
   let filledMs = startMs;
   const refill = (nowMs: number): void => {
-    if (usdPerHour === undefined || nowMs <= filledMs) return;
-    usd = Math.min(usdPerHour, usd + (usdPerHour * (nowMs - filledMs)) / HOUR_MS);
+    if (usdPerHour === undefined) return;
+    // A clock that was set back brings nothing, and goes on from there.
+    if (nowMs > filledMs) usd = Math.min(usdPerHour, usd + (usdPerHour * (nowMs - filledMs)) / HOUR_MS);
     filledMs = nowMs;
   };
   return {

@@ -1,6 +1,4 @@
 /** Answers of the Responses API that a later request may refer to: one row a turn, each of its own key. */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { GatewrightError, OptionError, onlyOptions } from '@gatewright/kernel';
 import { openDatabase } from './database.ts';
 
@@ -115,7 +113,6 @@ export function memoryResponses(bounds: ResponseBounds = {}): ResponseStore {
  */
 export function fileResponses(path: string, bounds: ResponseBounds = {}): ResponseStore {
   const { most, keepBytes, keepMs, now } = checked(bounds, 100_000, 1_073_741_824);
-  createPrivately(path);
   const database = openDatabase(path, STEPS);
   database.exec('PRAGMA secure_delete = ON');
   const insert = database.prepare(
@@ -201,21 +198,6 @@ function checked(bounds: ResponseBounds, mostDefault: number, bytesDefault: numb
   for (const [name, value] of Object.entries({ most, keepBytes, keepMs }))
     if (!(value >= 1)) throw new OptionError(name, 'a number of at least 1', value, 'Leave it out for the default.');
   return { most, keepBytes, keepMs, now };
-}
-
-/** The file holds what people wrote: SQLite gives its log the rights of the file itself. */
-function createPrivately(path: string): void {
-  if (path === ':memory:') return;
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    closeSync(openSync(path, 'a', 0o600));
-  } catch (cause) {
-    throw new GatewrightError(
-      'GW_STORE_OPEN',
-      `${path} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      { fix: 'Check the folder and its rights.', cause },
-    );
-  }
 }
 
 function bytesOf({ response, input, output }: KeptResponse): number {

@@ -83,10 +83,10 @@ export function fileStates(directory: string): StateStore {
 }
 
 async function replaceFile(directory: string, path: string, text: string): Promise<void> {
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const beside = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(beside, text);
+    await writeFile(beside, text, { mode: 0o600 });
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true });

@@ -1,7 +1,8 @@
 /** The metrics of the GenAI semantic conventions, in the names that Prometheus makes of them. */
 import type { CallRecord, DecisionTrace } from '@gatewright/kernel';
-import { Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Expert } from '../config/config.ts';
+import { fastHistogram } from '../instruments.ts';
 import { conventionalExpert, OPERATION } from './conventions.ts';
 
 /** Books finished requests. */
@@ -23,7 +24,8 @@ const CALL_LABELS = [
   'server_port',
 ] as const;
 
-type CallLabels = Record<(typeof CALL_LABELS)[number], string>;
+/** Values of `CALL_LABELS`. */
+type CallLabels = readonly string[];
 
 /**
  * Creates the metrics.
@@ -34,28 +36,28 @@ export function genAiMetrics(
   registers: Registry[],
   current: () => { readonly experts: readonly { readonly expert: Expert }[] },
 ): GenAiMetrics {
-  const usage = new Histogram({
+  const usage = fastHistogram({
     name: 'gen_ai_client_token_usage',
     help: 'Tokens of one call to an expert.',
     labelNames: [...CALL_LABELS, 'gen_ai_token_type'],
     buckets: TOKEN_BUCKETS,
     registers,
   });
-  const duration = new Histogram({
+  const duration = fastHistogram({
     name: 'gen_ai_client_operation_duration_seconds',
     help: 'Time of one call to an expert.',
     labelNames: [...CALL_LABELS, 'error_type'],
     buckets: DURATION_BUCKETS,
     registers,
   });
-  const firstToken = new Histogram({
+  const firstToken = fastHistogram({
     name: 'gen_ai_server_time_to_first_token_seconds',
     help: 'From the first call of a streamed request to the first content of the served answer.',
     labelNames: CALL_LABELS,
     buckets: FIRST_TOKEN_BUCKETS,
     registers,
   });
-  const perToken = new Histogram({
+  const perToken = fastHistogram({
     name: 'gen_ai_server_time_per_output_token_seconds',
     help: 'Time per token of a served stream after its first content.',
     labelNames: CALL_LABELS,
@@ -70,22 +72,16 @@ export function genAiMetrics(
     let labels = known.get(expert);
     if (labels === undefined) {
       const { provider, model, address, port } = conventionalExpert(expert);
-      labels = {
-        gen_ai_operation_name: OPERATION,
-        gen_ai_provider_name: provider,
-        gen_ai_request_model: model,
-        server_address: address ?? '',
-        server_port: port === undefined ? '' : String(port),
-      };
+      labels = [OPERATION, provider, model, address ?? '', port === undefined ? '' : String(port)];
       known.set(expert, labels);
     }
     return labels;
   };
   const served = (call: CallRecord, labels: CallLabels): void => {
     if (call.status !== 'ok' || !call.released || call.contentMs === undefined) return;
-    firstToken.observe(labels, (call.startedMs + call.contentMs) / 1000);
+    firstToken.observe((call.startedMs + call.contentMs) / 1000, ...labels);
     if (call.completionTokens > 1)
-      perToken.observe(labels, (call.latencyMs - call.contentMs) / 1000 / (call.completionTokens - 1));
+      perToken.observe((call.latencyMs - call.contentMs) / 1000 / (call.completionTokens - 1), ...labels);
   };
   return {
     request(trace) {
@@ -93,13 +89,14 @@ export function genAiMetrics(
         const labels = labelsOf(call.expert);
         if (labels === undefined) continue;
         duration.observe(
-          { ...labels, error_type: call.status === 'ok' ? '' : (call.error?.code ?? 'GW_CANCELLED') },
           call.latencyMs / 1000,
+          ...labels,
+          call.status === 'ok' ? '' : (call.error?.code ?? 'GW_CANCELLED'),
         );
         // The conventions forbid a guess: only what the provider counted.
         if (call.tokensFrom === 'provider') {
-          usage.observe({ ...labels, gen_ai_token_type: 'input' }, call.promptTokens);
-          usage.observe({ ...labels, gen_ai_token_type: 'output' }, call.completionTokens);
+          usage.observe(call.promptTokens, ...labels, 'input');
+          usage.observe(call.completionTokens, ...labels, 'output');
         }
         served(call, labels);
       }

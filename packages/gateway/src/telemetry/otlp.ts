@@ -3,7 +3,7 @@ import { GatewrightError } from '@gatewright/kernel';
 import type { HrTime, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
-import { type FinishedRequest, type SpanFacts, spansOf } from './spans.ts';
+import { type FinishedRequest, numbersOf, type SpanFacts, spansOf } from './spans.ts';
 
 /** Options, as in the configuration under `telemetry`. */
 export interface TelemetryOptions {
@@ -124,7 +124,7 @@ export function telemetryOf(
         dropped++;
         return;
       }
-      queue.push(finished);
+      queue.push({ ...finished, request: numbersOf(finished.request) });
       schedule();
     },
     counts: () => ({ exported, dropped, failed }),

@@ -4,7 +4,6 @@
  */
 import type { CallRecord, DecisionTrace } from '@gatewright/kernel';
 import type { Expert } from '../config/config.ts';
-import type { ChatRequest } from '../wire/chat.ts';
 import { type ConventionalExpert, conventionalExpert, OPERATION } from './conventions.ts';
 import { callSpanId, type TraceContext } from './trace-context.ts';
 
@@ -14,8 +13,8 @@ export interface FinishedRequest {
   readonly context: TraceContext;
   /** The client's format, `chat`. */
   readonly dialect: string;
-  /** Only its numbers are read. */
-  readonly request: ChatRequest;
+  /** Of the request, see `numbersOf`. */
+  readonly request: Readonly<Record<string, unknown>>;
   /** Milliseconds from `trace.atMs` to the start of the first call. */
   readonly firstCallMs: number;
   /** From `trace.atMs` to the end of the answer. */
@@ -54,6 +53,17 @@ const REQUEST_NUMBERS: readonly (readonly [string, string])[] = [
   ['max_tokens', 'gen_ai.request.max_tokens'],
   ['max_completion_tokens', 'gen_ai.request.max_tokens'],
 ];
+
+/** What of a request is exported. The request itself is let go: thousands of them with their pictures may wait. */
+export function numbersOf(request: Readonly<Record<string, unknown>>): Record<string, number> {
+  const numbers: Record<string, number> = {};
+  for (const [field] of REQUEST_NUMBERS) {
+    const value = request[field];
+    if (typeof value === 'number') numbers[field] = value;
+  }
+  if (typeof request['n'] === 'number') numbers['n'] = request['n'];
+  return numbers;
+}
 
 /** Makes the spans, the server's first. */
 export function spansOf(finished: FinishedRequest): SpanFacts[] {
@@ -105,7 +115,8 @@ function serverSpan({ trace, context, dialect, request, durationMs, responseMode
     const value = request[field];
     if (typeof value === 'number') attributes[name] = value;
   }
-  if (typeof request.n === 'number' && request.n !== 1) attributes['gen_ai.request.choice.count'] = request.n;
+  const { n } = request;
+  if (typeof n === 'number' && n !== 1) attributes['gen_ai.request.choice.count'] = n;
   if (responseModel !== undefined) attributes['gen_ai.response.model'] = responseModel.slice(0, 200);
   if (result.expert !== undefined) attributes['gatewright.expert'] = result.expert;
   if (result.confidence !== undefined) attributes['gatewright.confidence'] = result.confidence;

@@ -103,6 +103,27 @@ describe('assemble', () => {
     assert.ok(answer.characters >= '{"city":"Bonn"}'.length);
   });
 
+  test('does not let an expert reach what all objects share', () => {
+    const hostile = ['{"__proto__":{"polluted":1}}', '{"tool_calls":[{"index":0,"__proto__":{"polluted":1}}]}'];
+    for (const delta of hostile) assemble([chunk(JSON.parse(delta) as Record<string, unknown>)]);
+    assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
+  });
+
+  test('takes any number of pieces that have no index, and of lists', () => {
+    // Each piece of such a stream once copied all before it: this would take a quarter of an hour.
+    const pieces = 200_000;
+    const answer = assembler();
+    const piece = chunk({
+      reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }],
+      annotations: [{ type: 'url_citation' }],
+    });
+    for (let i = 0; i < pieces; i++) answer.add(piece);
+    const { message } = answer.completion()!.choices[0]!;
+    assert.equal((message['reasoning_details'] as unknown[]).length, pieces);
+    assert.equal((message['annotations'] as unknown[]).length, pieces);
+    assert.equal((piece.choices[0]!.delta['annotations'] as unknown[]).length, 1);
+  });
+
   test('makes again what chunksOf took apart', () => {
     const text = fc.string({ unit: 'binary', maxLength: 700 });
     const toolCall = fc.record({

@@ -1,5 +1,6 @@
 /** From the chunks of a stream to the whole answer, and back. */
 import type { ChatChoice, ChatChunk, ChatCompletion, Usage } from './chat.ts';
+import { isFields } from './json.ts';
 
 /** Puts one answer together, chunk by chunk. */
 export interface Assembler {
@@ -18,8 +19,14 @@ interface OpenChoice {
   finishReason: string | null;
   logprobs: Fields | null | undefined;
   /** Pieces by list and index: tool calls, details of thoughts. */
-  lists: Map<string, Map<number, Fields>>;
+  lists: Map<string, IndexedList>;
   rest: Fields;
+}
+
+/** Entries by their index, and the first index behind them all. */
+interface IndexedList {
+  readonly entries: Map<number, Fields>;
+  next: number;
 }
 
 /** Texts that arrive in pieces; any other text of a delta is whole. */
@@ -28,6 +35,9 @@ const TEXTS = new Set(['content', 'reasoning_content', 'reasoning', 'refusal']);
 const INDEXED = new Set(['tool_calls', 'reasoning_details']);
 /** Texts inside such an entry that arrive in pieces. */
 const INNER_TEXTS = new Set(['arguments', 'input', 'text', 'summary', 'data', 'transcript']);
+
+/** JSON may name it; read from an object without one, it is what all objects share. */
+const SHARED = '__proto__';
 
 /** Begins an answer. */
 export function assembler(): Assembler {
@@ -41,6 +51,7 @@ export function assembler(): Assembler {
   };
   const mergeEntry = (target: Fields, piece: Fields): void => {
     for (const name in piece) {
+      if (name === SHARED) continue;
       const value = piece[name];
       const known = target[name];
       if (INNER_TEXTS.has(name) && typeof value === 'string' && typeof known === 'string') target[name] = known + value;
@@ -53,18 +64,19 @@ export function assembler(): Assembler {
   const addIndexed = (choice: OpenChoice, name: string, pieces: readonly unknown[]): void => {
     let list = choice.lists.get(name);
     if (list === undefined) {
-      list = new Map();
+      list = { entries: new Map(), next: 0 };
       choice.lists.set(name, list);
     }
-    for (const [position, piece] of pieces.entries()) {
+    for (const piece of pieces) {
       if (!isFields(piece)) continue;
       const { index, ...fields } = piece;
       // Without an index each piece is whole: it comes behind what is there.
-      const at = typeof index === 'number' ? index : list.size === 0 ? position : Math.max(...list.keys()) + 1;
-      let entry = list.get(at);
+      const at = typeof index === 'number' ? index : list.next;
+      let entry = list.entries.get(at);
       if (entry === undefined) {
         entry = {};
-        list.set(at, entry);
+        list.entries.set(at, entry);
+        list.next = Math.max(list.next, at + 1);
       }
       mergeEntry(entry, fields);
     }
@@ -72,14 +84,18 @@ export function assembler(): Assembler {
   const addDelta = (choice: OpenChoice, delta: Fields): void => {
     const { message } = choice;
     for (const name in delta) {
+      if (name === SHARED) continue;
       const value = delta[name];
       const known = message[name];
       if (INDEXED.has(name) && Array.isArray(value)) addIndexed(choice, name, value);
       else if (TEXTS.has(name) && typeof value === 'string') {
         message[name] = typeof known === 'string' ? known + value : value;
         characters += value.length;
-      } else if (Array.isArray(value) && Array.isArray(known)) message[name] = [...known, ...value];
-      else if (isFields(value) && isFields(known)) mergeEntry(known, value);
+      } else if (Array.isArray(value)) {
+        // A list of our own grows: a chunk's is left alone, and none is copied again and again.
+        if (Array.isArray(known)) for (const entry of value) known.push(entry);
+        else message[name] = [...value];
+      } else if (isFields(value) && isFields(known)) mergeEntry(known, value);
       else if (value !== undefined && (value !== null || known === undefined)) {
         message[name] = isFields(value) ? { ...value } : value;
         count(value);
@@ -132,8 +148,8 @@ export function assemble(chunks: Iterable<ChatChunk>): ChatCompletion | undefine
 const PIECE_CHARACTERS = 160;
 
 /**
- * The chunks of a whole answer, so that `assemble` makes it again: per choice the role, the texts in pieces, the tool
- * calls, the end; then the usage in a chunk without choices.
+ * The chunks of a whole answer, so that `assemble` makes it again: per choice the role, the thoughts, the texts in pieces,
+ * the tool calls, the end; then the usage in a chunk without choices.
  */
 export function* chunksOf(completion: ChatCompletion): Generator<ChatChunk> {
   const { choices, usage, object: _, ...head } = completion;
@@ -144,40 +160,70 @@ export function* chunksOf(completion: ChatCompletion): Generator<ChatChunk> {
     ...rest,
   });
   for (const { index, message, finish_reason: finishReason, logprobs, ...rest } of choices) {
-    const first: Fields = {};
-    const texts: [string, string][] = [];
-    const lists: [string, readonly unknown[]][] = [];
-    for (const name in message) {
-      const value = message[name];
-      if (INDEXED.has(name) && Array.isArray(value) && value.length > 0) lists.push([name, value]);
-      else if (TEXTS.has(name) && typeof value === 'string') texts.push([name, value]);
-      else first[name] = value;
-    }
-    // Thoughts come before what is said.
-    texts.sort(([a], [b]) => Number(a === 'content') - Number(b === 'content'));
-    for (const [name] of texts) if (name === 'content') first[name] = '';
-    yield chunk({
-      choices: [{ index, delta: first, finish_reason: null, ...(logprobs === undefined ? {} : { logprobs }) }],
-    });
-    for (const [name, text] of texts) {
-      if (text === '' && name !== 'content')
-        yield chunk({ choices: [{ index, delta: { [name]: '' }, finish_reason: null }] });
-      for (const piece of piecesOf(text))
-        yield chunk({ choices: [{ index, delta: { [name]: piece }, finish_reason: null }] });
-    }
-    for (const [name, entries] of lists) {
-      const indexed = entries.map((entry, at) => ({ index: at, ...(entry as Fields) }));
-      yield chunk({ choices: [{ index, delta: { [name]: indexed }, finish_reason: null }] });
+    const { content } = message;
+    const hasText = typeof content === 'string' && content !== '';
+    // Probabilities belong to the text: with its first piece they come, where there is one.
+    let withLogprobs = logprobs === undefined ? {} : { logprobs };
+    const deltas = deltasOf(message);
+    const first = deltas.next().value as Fields;
+    const opening = hasText ? {} : withLogprobs;
+    yield chunk({ choices: [{ index, delta: first, finish_reason: null, ...opening }] });
+    for (const delta of deltas) {
+      const isText = hasText && 'content' in delta;
+      yield chunk({ choices: [{ index, delta, finish_reason: null, ...(isText ? withLogprobs : {}) }] });
+      if (isText) withLogprobs = {};
     }
     yield chunk({ choices: [{ index, ...rest, delta: {}, finish_reason: finishReason }] });
   }
   if (usage !== undefined) yield chunk({ usage });
 }
 
+/** What is said and done, after the thoughts that led to it. */
+const SAID = new Set(['content', 'refusal', 'tool_calls']);
+
+/** The deltas of a message; the first has all that does not come in pieces. */
+function* deltasOf(message: ChatChoice['message']): Generator<Fields> {
+  const first: Fields = {};
+  const growing: [string, string | readonly unknown[]][] = [];
+  for (const name in message) {
+    const value = message[name];
+    if (INDEXED.has(name) && Array.isArray(value) && value.length > 0) growing.push([name, value]);
+    else if (TEXTS.has(name) && typeof value === 'string') growing.push([name, value]);
+    else first[name] = value;
+  }
+  if (typeof message.content === 'string') first['content'] = '';
+  yield first;
+  growing.sort(
+    ([a, before], [b, after]) =>
+      Number(SAID.has(a)) - Number(SAID.has(b)) || Number(Array.isArray(before)) - Number(Array.isArray(after)),
+  );
+  const areTogether = tellsThoughts(message);
+  for (const [name, value] of growing) {
+    if (typeof value !== 'string') {
+      const indexed = value.map((entry, at) => ({ ...(entry as Fields), index: at }));
+      if (areTogether && name === 'reasoning_details')
+        for (const detail of indexed) {
+          const { text } = detail as Fields;
+          yield { ...(typeof text === 'string' ? { reasoning_content: text } : {}), reasoning_details: [detail] };
+        }
+      else yield { [name]: indexed };
+    } else if (!areTogether || name !== 'reasoning_content') {
+      if (value === '' && name !== 'content') yield { [name]: '' };
+      for (const piece of piecesOf(value)) yield { [name]: piece };
+    }
+  }
+}
+
+/** Whether the details say the thoughts' text once more: then each goes with its part, as experts send them. */
+function tellsThoughts({ reasoning_content: thoughts, reasoning_details: details }: ChatChoice['message']): boolean {
+  if (typeof thoughts !== 'string' || thoughts === '' || !Array.isArray(details)) return false;
+  return details.map((detail) => (typeof detail?.text === 'string' ? detail.text : '')).join('') === thoughts;
+}
+
 function choiceOf({ index, message, finishReason, logprobs, lists, rest }: OpenChoice): ChatChoice {
   const whole: Fields = { role: 'assistant', content: null, ...message };
-  for (const [name, list] of lists)
-    whole[name] = [...list.entries()].sort(([a], [b]) => a - b).map(([, entry]) => entry);
+  for (const [name, { entries }] of lists)
+    whole[name] = [...entries].sort(([a], [b]) => a - b).map(([, entry]) => entry);
   return {
     index,
     message: whole as ChatChoice['message'],
@@ -211,8 +257,4 @@ function* piecesOf(text: string): Generator<string> {
     yield text.slice(from, to);
     from = to;
   }
-}
-
-function isFields(value: unknown): value is Fields {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }

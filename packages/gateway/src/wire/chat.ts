@@ -9,7 +9,7 @@
  * - `reasoning_details` beside it: `{ type: 'reasoning.text', text, signature? }`, `{ type: 'reasoning.encrypted', data }`
  *   or `{ type: 'reasoning.summary', summary }`, each with `index` in deltas, for models that want their thoughts back;
  * - `usage.prompt_tokens` counts cached tokens too, `usage.prompt_tokens_details` says how many were read from a cache
- *   (`cached_tokens`) and written to one (`cache_creation_tokens`); `usage.completion_tokens` counts thoughts too, and
+ *   (`cached_tokens`) and written to one (`cache_creation_tokens`, for an hour `cache_creation_1h_tokens`); `usage.completion_tokens` counts thoughts too, and
  *   `usage.completion_tokens_details.reasoning_tokens` says how many;
  * - `is_error: true` of a message with role `tool`;
  * - `native_finish_reason` of a choice: what the provider itself called the end;
@@ -109,6 +109,11 @@ export interface ChatChunkChoice {
   readonly finish_reason?: string | null;
   readonly logprobs?: { readonly content: readonly TokenLogprob[] | null } | null;
   readonly [field: string]: unknown;
+}
+
+/** The choice of an answer that a format without choices shows; undefined where there is none. */
+export function firstChoice({ choices }: ChatCompletion): ChatChoice | undefined {
+  return choices.find(({ index }) => index === 0) ?? choices[0];
 }
 
 /** All text of a message, parts joined with newlines. Images and other parts are left out. */

@@ -145,11 +145,12 @@ function encoded(embedding: readonly number[] | string, format: 'float' | 'base6
 /** How many numbers a vector has; undefined if it is none. */
 function lengthOf(embedding: unknown): number | undefined {
   if (typeof embedding === 'string') {
+    if (!/^[\w+/-]*={0,2}$/.test(embedding)) return undefined;
     const bytes = Buffer.byteLength(embedding, 'base64');
     return bytes > 0 && bytes % 4 === 0 ? bytes / 4 : undefined;
   }
   if (!Array.isArray(embedding) || embedding.length === 0) return undefined;
-  return embedding.every((number) => typeof number === 'number') ? embedding.length : undefined;
+  return embedding.every(Number.isFinite) ? embedding.length : undefined;
 }
 
 function checkInput(input: unknown): void {

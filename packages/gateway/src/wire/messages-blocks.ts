@@ -1,8 +1,10 @@
 /** Blocks of the Messages format as parts of the one form, and what of them it cannot hold. */
 import { GatewrightError } from '@gatewright/kernel';
 import type { ChatMessage, ContentPart } from './chat.ts';
+import { isFields, jsonOf } from './json.ts';
 import type { Block, MessageOrigin } from './messages-format.ts';
 import { withOrigin } from './origin.ts';
+import { unsealed } from './responses-reasoning.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -81,13 +83,13 @@ export function assistantMessage(content: string | readonly Block[], path: strin
         break;
       }
       case 'redacted_thinking':
-        details.push({ type: 'reasoning.encrypted', data: textOf(block, 'data', place) });
+        for (const detail of unsealed(textOf(block, 'data', place))) details.push(detail);
         break;
       case 'tool_use':
         calls.push({
           id: textOf(block, 'id', place),
           type: 'function',
-          function: { name: textOf(block, 'name', place), arguments: jsonText(block['input'] ?? {}, `${place}.input`) },
+          function: { name: textOf(block, 'name', place), arguments: jsonOf(block['input'] ?? {}, `${place}.input`) },
         });
         if (typeof block['toolset_name'] === 'string') lose(`${place}.toolset_name`);
         if (isFields(block['caller']) && block['caller']['type'] !== 'direct') lose(`${place}.caller`);
@@ -114,11 +116,6 @@ export function assistantMessage(content: string | readonly Block[], path: strin
 /** @throws {GatewrightError} `GW_REQUEST_TYPE` */
 export function wrong(path: string, what: string, fix: string): GatewrightError {
   return new GatewrightError('GW_REQUEST_TYPE', `${path} ${what}.`, { path, fix });
-}
-
-/** True for what JSON calls an object. */
-export function isFields(value: unknown): value is Fields {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 function toolMessage(block: Block, path: string, lose: Lose, images: ContentPart[]): ChatMessage {
@@ -272,17 +269,4 @@ function asksCitations(block: Block): boolean {
 
 function isFilled(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0;
-}
-
-/** JSON.parse takes deeper nesting than JSON.stringify. */
-function jsonText(value: unknown, path: string): string {
-  try {
-    return JSON.stringify(value);
-  } catch (cause) {
-    throw new GatewrightError('GW_REQUEST_DEPTH', `${path} is nested too deeply.`, {
-      path,
-      fix: 'Send a flatter body.',
-      cause,
-    });
-  }
 }

@@ -85,13 +85,21 @@ export function usageFromMessages(usage: Readonly<Record<string, unknown>>): Usa
   const created = count(usage['cache_creation_input_tokens']);
   const prompt = count(usage['input_tokens']) + cached + created;
   const completion = count(usage['output_tokens']);
+  // Kept for an hour, at a price of their own.
+  const lasting = count(
+    (usage['cache_creation'] as Readonly<Record<string, unknown>> | null | undefined)?.['ephemeral_1h_input_tokens'],
+  );
   const thinking = (usage['output_tokens_details'] as { thinking_tokens?: unknown } | null | undefined)
     ?.thinking_tokens;
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: cached, cache_creation_tokens: created },
+    prompt_tokens_details: {
+      cached_tokens: cached,
+      cache_creation_tokens: created,
+      ...(lasting > 0 ? { cache_creation_1h_tokens: lasting } : {}),
+    },
     ...(typeof thinking === 'number' ? { completion_tokens_details: { reasoning_tokens: thinking } } : {}),
   };
 }

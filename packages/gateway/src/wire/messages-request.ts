@@ -1,7 +1,8 @@
 /** A request of the Messages format in the one form. What the one form cannot say stays with its piece (`origin.ts`). */
 import { GatewrightError } from '@gatewright/kernel';
 import type { ChatMessage, ChatRequest } from './chat.ts';
-import { assistantMessage, isFields, type Lose, systemMessage, userMessages, wrong } from './messages-blocks.ts';
+import { isFields } from './json.ts';
+import { assistantMessage, type Lose, systemMessage, userMessages, wrong } from './messages-blocks.ts';
 import type { Block, RequestOrigin } from './messages-format.ts';
 import { withOrigin } from './origin.ts';
 
@@ -24,6 +25,8 @@ export function readMessagesRequest(body: unknown, betas: readonly string[], nee
     throw new GatewrightError('GW_REQUEST_TYPE', 'The body must be an object.', {
       fix: 'Send {"model": ..., "max_tokens": ..., "messages": [...]}.',
     });
+  // Copied into an object by its name, it would be that object's prototype: fields that nobody has checked.
+  if (Object.hasOwn(body, '__proto__')) throw wrong('__proto__', 'is no field of the Messages format', 'Leave it out.');
   const lost: string[] = [];
   const lose: Lose = (path) => lost.push(path);
   const model = body['model'];
@@ -142,7 +145,10 @@ function readTools(body: Fields, form: Record<string, unknown>, lose: Lose): voi
     case 'auto':
     case 'none':
     case 'any':
-      if (functions.length === 0) return;
+      if (functions.length === 0) {
+        if (choice['type'] === 'any') lose('tool_choice');
+        return;
+      }
       form['tool_choice'] = choice['type'] === 'any' ? 'required' : choice['type'];
       break;
     case 'tool':
@@ -192,6 +198,9 @@ function readThinking(body: Fields, form: Record<string, unknown>, lose: Lose): 
     throw wrong('thinking', 'is no setting', 'Use {"type": "adaptive"}, "enabled" with budget_tokens, or "disabled".');
   if (config != null && !isFields(config)) throw wrong('output_config', 'is not an object', 'Give {"effort": ...}.');
   const effort = isFields(config) ? config['effort'] : undefined;
+  if (isFields(thinking))
+    for (const name in thinking)
+      if (name !== 'type' && name !== 'budget_tokens' && thinking[name] != null) lose(`thinking.${name}`);
   if (isFields(thinking) && thinking['type'] === 'disabled') {
     // Without thoughts an effort says how much to write: the one form has no word for that.
     if (typeof effort === 'string') lose('output_config.effort');

@@ -4,9 +4,10 @@
  */
 import type { ChatChunk, ChatChunkChoice, Usage } from './chat.ts';
 import type { AnswerContext, DialectStream } from './dialect.ts';
-import { messageId } from './messages-answer.ts';
+import { messageId, modelName } from './messages-answer.ts';
 import { type AnswerOrigin, stopReason, thoughtsOf, USAGE_OF_WHOLE, usageToMessages } from './messages-format.ts';
 import { originOf } from './origin.ts';
+import { type ReasoningDetail, sealed } from './responses-reasoning.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -56,6 +57,8 @@ export function messagesStream(
   let openCall = -1;
   let hasCalls = false;
   let hasStartedCall = false;
+  /** The text of thoughts comes as such: that of their details is the same. */
+  let isTold = false;
   /** Index of the tool call -> what waits: calls of one answer may come interleaved, blocks may not. */
   const waiting = new Map<number, WaitingCall>();
   /** Thoughts and text that came behind a call: it may still go on. */
@@ -71,7 +74,7 @@ export function messagesStream(
   let startUsage: Fields | undefined;
   let endUsage: Fields | undefined;
 
-  const begin = (model: string, started?: Fields): string => {
+  const begin = (model: unknown, started?: Fields): string => {
     hasBegun = true;
     startUsage = started?.['usage'] as Fields | undefined;
     return (
@@ -81,7 +84,7 @@ export function messagesStream(
           id: messageId(context),
           type: 'message',
           role: 'assistant',
-          model,
+          model: modelName(model, context),
           content: [],
           stop_reason: null,
           stop_sequence: null,
@@ -109,24 +112,28 @@ export function messagesStream(
   };
   const delta = (value: Fields): string => event({ type: 'content_block_delta', index: next - 1, delta: value });
   const words = (value: ChatChunkChoice['delta']): string => {
-    const said = value.content ?? value['refusal'];
-    if (typeof said !== 'string' || said === '') return '';
-    const started = open === 'text' ? '' : start('text', { type: 'text', text: '', citations: null });
-    return started + delta({ type: 'text_delta', text: said });
+    let out = '';
+    for (const said of [value.content, value['refusal']]) {
+      if (typeof said !== 'string' || said === '') continue;
+      if (open !== 'text') out += start('text', { type: 'text', text: '', citations: null });
+      out += delta({ type: 'text_delta', text: said });
+    }
+    return out;
   };
-
   const thoughts = (value: ChatChunkChoice['delta']): string => {
     let out = '';
     const thinking = (): string =>
       open === 'thinking' ? '' : start('thinking', { type: 'thinking', thinking: '', signature: '' });
     const told = value['reasoning_content'];
-    const isTold = typeof told === 'string' && told !== '';
-    if (isTold) out += thinking() + delta({ type: 'thinking_delta', thinking: told });
+    const isTelling = typeof told === 'string' && told !== '';
+    isTold ||= isTelling;
+    if (isTelling) out += thinking() + delta({ type: 'thinking_delta', thinking: told });
     if (value['reasoning_details'] === undefined) return out;
     for (const detail of thoughtsOf(value)) {
       const said = detail['text'] ?? detail['summary'];
       if (detail['type'] === 'reasoning.encrypted') {
-        out += start('own', { type: 'redacted_thinking', data: String(detail['data'] ?? '') }) + close();
+        const data = sealed([detail as ReasoningDetail])!;
+        out += start('own', { type: 'redacted_thinking', data }) + close();
         continue;
       }
       if (!isTold && typeof said === 'string' && said !== '')
@@ -138,12 +145,15 @@ export function messagesStream(
     return out;
   };
 
-  /** Some servers give every call the same index: another id is another call all the same. */
-  const keyOf = (index: number, id: unknown): number => {
+  /**
+   * Some servers give every call the same index: another id with a name is another call all the same. Others make up an id
+   * for every piece: without a name it is the same call.
+   */
+  const keyOf = (index: number, id: unknown, name: unknown): number => {
     const isNamed = typeof id === 'string' && id !== '';
     const known = keys.get(index);
-    if (known !== undefined && (!isNamed || known.id === '' || known.id === id)) {
-      if (isNamed) known.id = id;
+    if (known !== undefined && (!isNamed || known.id === '' || known.id === id || typeof name !== 'string')) {
+      if (isNamed && known.id === '') known.id = id;
       return known.key;
     }
     keys.set(index, { key: calls, id: isNamed ? id : '' });
@@ -151,12 +161,13 @@ export function messagesStream(
   };
   const call = (given: number, id: unknown, name: unknown, input: unknown): string => {
     hasCalls = true;
-    const index = keyOf(given, id);
+    const index = keyOf(given, id, name);
     const piece = typeof input === 'string' ? input : '';
     if (openCall === index) return piece === '' ? '' : delta({ type: 'input_json_delta', partial_json: piece });
     const held = waiting.get(index) ?? { at: given, id: '', name: '', input: '' };
-    if (typeof id === 'string' && id !== '') held.id = id;
-    if (typeof name === 'string') held.name += name;
+    // What is said again in every piece is said once.
+    if (typeof id === 'string' && held.id === '') held.id = id;
+    if (typeof name === 'string' && held.name === '') held.name = name;
     held.input += piece;
     // Only the first goes out as it comes: whether another is whole can be known at the end alone.
     if (hasStartedCall || given !== 0 || held.name === '') {
@@ -171,6 +182,12 @@ export function messagesStream(
     const started = start('call', { type: 'tool_use', id, name, input: {}, caller: { type: 'direct' } });
     openCall = index;
     return started + (input === '' ? '' : delta({ type: 'input_json_delta', partial_json: input }));
+  };
+  /** Without the pieces of calls, which would stay in memory to the end. */
+  const defer = (value: ChatChunkChoice['delta']): void => {
+    const { content, refusal, reasoning_content, reasoning_details } = value;
+    if (content || refusal || reasoning_content || reasoning_details)
+      deferred.push({ content: content ?? null, refusal, reasoning_content, reasoning_details });
   };
   const flush = (): string => {
     let out = close();
@@ -219,7 +236,7 @@ export function messagesStream(
       // Other choices than the first have no place in the format, and its requests cannot ask for them.
       if (choice === undefined || choice.index !== 0) return out;
       const value = choice.delta;
-      if (hasCalls) deferred.push(value);
+      if (hasCalls) defer(value);
       else out += thoughts(value) + words(value);
       const pieces = value['tool_calls'];
       if (Array.isArray(pieces)) {
@@ -234,7 +251,7 @@ export function messagesStream(
       return out;
     },
     end() {
-      let out = hasBegun ? '' : begin('');
+      let out = hasBegun ? '' : begin(undefined);
       out += flush();
       out += event({
         type: 'message_delta',

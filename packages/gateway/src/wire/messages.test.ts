@@ -202,6 +202,17 @@ describe('a request in the one form', () => {
       form: { reasoning_effort: 'medium' },
     },
     {
+      name: 'names what else is said of thoughts, and a choice among tools that are not carried',
+      ask: {
+        ...ASK,
+        thinking: { type: 'adaptive', display: 'omitted' },
+        tools: [{ type: 'web_search_20250305', name: 'web_search' }],
+        tool_choice: { type: 'any' },
+      },
+      form: {},
+      lost: ['tools[0]', 'tool_choice', 'thinking.display'],
+    },
+    {
       name: 'takes the effort that is named before the one that a budget suggests',
       ask: { ...ASK, thinking: { type: 'adaptive' }, output_config: { effort: 'max' } },
       form: { reasoning_effort: 'xhigh' },
@@ -253,6 +264,7 @@ describe('a request in the one form', () => {
     [{ ...ASK, tools: [{ name: 'f' }] }, 'tools[0].input_schema'],
     [{ ...ASK, tool_choice: 'auto' }, 'tool_choice'],
     [{ ...ASK, thinking: { type: 'enabled' } }, 'thinking.budget_tokens'],
+    [JSON.parse(JSON.stringify(ASK).replace('{', '{"__proto__":{"model":"dear"},')) as object, '__proto__'],
     [{ ...ASK, system: 1 }, 'system'],
   ];
   for (const [body, path] of WRONG) {
@@ -461,6 +473,34 @@ describe('a request of the format to an expert of the format', () => {
       }),
       { numRuns: 1_000, seed: 4 },
     );
+  });
+
+  test('merges any number of neighbours', () => {
+    // Each neighbour once copied all before it: this would take minutes.
+    const turns = 100_000;
+    const messages = Array.from({ length: turns }, (_, n) => ({ role: 'user', content: `${n}` }));
+    const asked = readMessagesRequest({ ...ASK, messages }, []);
+    const sent = anthropicRequest(asked, SETTINGS).body['messages'] as { content: object[] }[];
+    assert.equal(sent[0]!.content.length, turns);
+    const parts = Array.from({ length: turns * 2 }, () => ({ type: 'text', text: 'x' }));
+    const chat = { model: 'm', messages: [{ role: 'assistant', content: parts }] };
+    assert.equal(
+      (anthropicRequest(chat, SETTINGS).body['messages'] as { content: object[] }[])[0]!.content.length,
+      turns * 2,
+    );
+  });
+
+  test('leaves the blocks of neighbours as they were', () => {
+    const blocks = [{ type: 'text', text: 'a' }];
+    const asked = readMessagesRequest({ ...ASK, messages: [{ role: 'user', content: blocks }, ...ASK.messages] }, []);
+    for (let i = 0; i < 2; i++) anthropicRequest(asked, SETTINGS);
+    assert.deepEqual(blocks, [{ type: 'text', text: 'a' }]);
+  });
+
+  test('names an effort that is no text', () => {
+    const effort = JSON.parse('{"toString":2}') as unknown;
+    const { notCarried } = anthropicRequest({ ...ASK, reasoning_effort: effort }, SETTINGS);
+    assert.deepEqual(notCarried, ['reasoning_effort']);
   });
 
   test('keeps the betas that the client named', () => {
@@ -675,7 +715,10 @@ describe('an answer', () => {
       const whole = JSON.parse(reading.whole(plain, data, CONTEXT)) as Record<string, unknown>;
       const { content, stop_reason } = MESSAGES[name] as Record<string, unknown>;
       assert.equal(whole['stop_reason'], stop_reason);
-      if (name === 'refusal') assert.deepEqual(whole['content'], []);
+      const { explanation } = (MESSAGES.refusal as { stop_details: { explanation: string } }).stop_details;
+      // Its place in the format is the origin's; told as text it is at least told, as in a stream.
+      if (name === 'refusal')
+        assert.deepEqual(whole['content'], [{ type: 'text', text: explanation, citations: null }]);
       else assert.deepEqual(whole['content'], content);
     }
   });
@@ -783,6 +826,89 @@ describe('an answer', () => {
       { type: 'thinking', thinking: 'Thought.', signature: '' },
       { type: 'text', text: 'last.', citations: null },
     ]);
+  });
+
+  const wholeOf = (message: object): Record<string, unknown> => {
+    const choices = [{ index: 0, message: { role: 'assistant', content: null, ...message }, finish_reason: 'stop' }];
+    const whole = { id: 'c', object: 'chat.completion' as const, created: 1, model: 'm', choices };
+    return JSON.parse(reading.whole(whole, JSON.stringify(whole), CONTEXT)) as Record<string, unknown>;
+  };
+  const streamOf = (deltas: readonly object[]): Record<string, unknown> => {
+    const stream = reading.stream(CONTEXT);
+    let text = stream.begin();
+    for (const delta of deltas) {
+      const choices = [{ index: 0, delta, finish_reason: null }] as ChatChunk['choices'];
+      text += stream.chunk('', { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices });
+    }
+    return accumulate(text + stream.end());
+  };
+
+  test('that is refused behind some text, or behind none, tells both', () => {
+    const said = (text: string): object[] => [{ type: 'text', text, citations: null }];
+    assert.deepEqual(wholeOf({ content: '', refusal: 'No.' })['content'], said('No.'));
+    assert.deepEqual(wholeOf({ content: 'Well. ', refusal: 'No.' })['content'], said('Well. No.'));
+    assert.deepEqual(
+      streamOf([
+        { content: 'Well. ', refusal: 'No' },
+        { content: '', refusal: '.' },
+      ])['content'],
+      [...said('Well. No.')],
+    );
+  });
+
+  test('has one thought where its text and its signature come apart', () => {
+    const details = [{ type: 'reasoning.text', signature: 's' }];
+    const thought = [{ type: 'thinking', thinking: 'Hm.', signature: 's' }];
+    assert.deepEqual(wholeOf({ reasoning_content: 'Hm.', reasoning_details: details })['content'], thought);
+    assert.deepEqual(streamOf([{ reasoning_content: 'Hm.' }, { reasoning_details: details }])['content'], thought);
+  });
+
+  test('whose arguments are nested deeper than can be written again has their text', () => {
+    const text = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+    const { content } = wholeOf({
+      tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: text } }],
+    });
+    assert.deepEqual((content as { input: unknown }[])[0]!.input, { arguments: text });
+  });
+
+  test('of the first choice only, wherever that stands', () => {
+    const choice = (index: number) => ({
+      index,
+      message: { role: 'assistant', content: `${index}` },
+      finish_reason: 'stop',
+    });
+    const whole = {
+      id: 'c',
+      object: 'chat.completion' as const,
+      created: 1,
+      model: 'm',
+      choices: [choice(1), choice(0)],
+    };
+    const { content } = JSON.parse(reading.whole(whole, '', CONTEXT)) as { content: { text: string }[] };
+    assert.equal(content[0]!.text, '0');
+  });
+
+  test('without a model or a chunk is the answer of the expert', () => {
+    assert.equal(streamOf([])['model'], 'one');
+  });
+
+  test('whose pieces repeat the name of a call, or change its id, has each call once', () => {
+    const piece = (index: number, id: string, name: string | undefined, text: string): object => ({
+      tool_calls: [{ index, id, function: { ...(name === undefined ? {} : { name }), arguments: text } }],
+    });
+    const deltas = [
+      piece(0, 'a', 'f', '{"x"'),
+      piece(0, 'other', undefined, ':1}'),
+      piece(1, 'b', 'g', '{"y"'),
+      piece(1, 'b', 'g', ':2}'),
+    ];
+    assert.deepEqual(
+      (streamOf(deltas)['content'] as Record<string, unknown>[]).map(({ id, name, input }) => [id, name, input]),
+      [
+        ['a', 'f', { x: 1 }],
+        ['b', 'g', { y: 2 }],
+      ],
+    );
   });
 
   test('that breaks off ends in an error event and no message_stop', () => {

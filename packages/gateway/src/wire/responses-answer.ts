@@ -3,6 +3,7 @@
  * a stream ends in the very items that the JSON answer has. While it grows it tells each step as an event.
  */
 import type { TokenLogprob } from './chat.ts';
+import { isFields } from './json.ts';
 import type { Fields } from './responses-check.ts';
 import {
   type CallItem,
@@ -14,7 +15,7 @@ import {
   shownPart,
   type TextPart,
 } from './responses-output.ts';
-import { addDetail, type ReasoningDetail } from './responses-reasoning.ts';
+import { growingDetails, type ReasoningDetail } from './responses-reasoning.ts';
 
 /**
  * Takes one event.
@@ -61,7 +62,10 @@ export interface AnswerOptions {
 /** Begins an answer. */
 export function growingAnswer({ base, showsLogprobs, showsEncrypted, tell }: AnswerOptions): GrowingAnswer {
   const items: Item[] = [];
-  const callIds = new Set<string>();
+  const calls = new Map<string, CallItem>();
+  /** The place that the expert gave a call -> the last one that has it. */
+  const callAt = new Map<unknown, CallItem>();
+  let lastCall: CallItem | undefined;
   let hasThoughts = false;
   /** The message or the thoughts that are growing. Calls may grow side by side, to the end of the answer. */
   let open: MessageItem | ReasoningItem | undefined;
@@ -141,7 +145,7 @@ export function growingAnswer({ base, showsLogprobs, showsEncrypted, tell }: Ans
   function thoughts(): ReasoningItem {
     if (open?.type === 'reasoning') return open;
     endOpen();
-    open = begin({ type: 'reasoning', ...common('rs'), text: undefined, summaries: [], details: [] });
+    open = begin({ type: 'reasoning', ...common('rs'), text: undefined, summaries: [], details: growingDetails() });
     return open;
   }
 
@@ -220,22 +224,33 @@ export function growingAnswer({ base, showsLogprobs, showsEncrypted, tell }: Ans
     );
   }
 
+  /** The call that a piece goes on with. */
+  function knownCall({ index, id }: Fields, name: string | undefined): CallItem | undefined {
+    if (index === undefined) return id === undefined ? lastCall : calls.get(id as string);
+    const known = callAt.get(index);
+    // Some servers give every call the same place: another id with a name is another call all the same. Others make up an
+    // id for every piece: without a name it is the same call.
+    const isOther = isFilled(id) && isFilled(known?.givenId) && id !== known.givenId && name !== undefined;
+    return isOther ? undefined : known;
+  }
+
   function callOf(piece: Fields): CallItem {
     const { index, id } = piece;
-    const known = items.findLast(
-      (item): item is CallItem =>
-        'callId' in item && (index === undefined ? id === undefined || item.callId === id : item.at === index),
-    );
-    if (known !== undefined) return known;
-    endOpen();
     const type = piece['type'] === 'custom' || isFields(piece['custom']) ? 'custom_tool_call' : 'function_call';
-    const name = nameOf(type, piece) ?? '';
+    const name = nameOf(type, piece);
+    const known = knownCall(piece, name);
+    if (known !== undefined) {
+      if (!isFilled(known.givenId)) known.givenId = id;
+      return known;
+    }
+    endOpen();
     // Clients tell calls apart by this id, and some experts give none, or the same twice.
-    const isUsable = typeof id === 'string' && id !== '' && !callIds.has(id);
-    const callId = isUsable ? id : `call_${base}_${items.length}`;
-    callIds.add(callId);
+    const callId = isFilled(id) && !calls.has(id) ? id : `call_${base}_${items.length}`;
     const prefix = type === 'function_call' ? 'fc' : 'ctc';
-    return begin({ type, ...common(prefix), at: index, callId, name, text: '' });
+    lastCall = begin({ type, ...common(prefix), givenId: id, callId, name: name ?? '', text: '' });
+    calls.set(callId, lastCall);
+    callAt.set(index, lastCall);
+    return lastCall;
   }
 
   function call(piece: Fields): void {
@@ -254,26 +269,29 @@ export function growingAnswer({ base, showsLogprobs, showsEncrypted, tell }: Ans
   return {
     add(delta, logprobs) {
       const { content, refusal, reasoning_content: thought, reasoning_details: details } = delta;
-      const { annotations, tool_calls: calls } = delta;
+      const { annotations, tool_calls: pieces } = delta;
       if (typeof thought === 'string' && thought !== '') {
         hasThoughts = true;
         think(thought);
       }
       if (Array.isArray(details)) {
         for (const detail of details) {
-          if (!isFields(detail) || typeof detail['type'] !== 'string') continue;
+          if (!isFields(detail) || typeof detail['type'] !== 'string' || !isWritable(detail)) continue;
           const { text, summary, index } = detail;
           // The same text stands in reasoning_content, where there is one.
           if (detail['type'] === 'reasoning.text' && typeof text === 'string' && text !== '' && !hasThoughts)
             think(text);
           else if (detail['type'] === 'reasoning.summary' && typeof summary === 'string') summarize(index, summary);
-          addDetail(thoughts().details, detail as ReasoningDetail);
+          thoughts().details.add(detail as ReasoningDetail);
         }
       }
-      if (typeof content === 'string' && content !== '') say(content, showsLogprobs ? tokensOf(logprobs) : NO_TOKENS);
+      const tokens = showsLogprobs ? tokensOf(logprobs) : NO_TOKENS;
+      // A token may be a part of a character, which comes whole with the next one.
+      if (typeof content === 'string' && (content !== '' || tokens.length > 0)) say(content, tokens);
       if (typeof refusal === 'string' && refusal !== '') refuse(refusal);
-      if (Array.isArray(annotations)) for (const annotation of annotations) cite(flatAnnotation(annotation));
-      if (Array.isArray(calls)) for (const piece of calls) if (isFields(piece)) call(piece);
+      if (Array.isArray(annotations))
+        for (const annotation of annotations) if (isWritable(annotation)) cite(flatAnnotation(annotation));
+      if (Array.isArray(pieces)) for (const piece of pieces) if (isFields(piece)) call(piece);
     },
     end(isWhole) {
       // An answer without a word is a message without a word, not a list without items.
@@ -299,8 +317,15 @@ function tokensOf(logprobs: unknown): TokenLogprob[] {
   if (!Array.isArray(content)) return [];
   return content.filter(isToken).map((token) => ({
     ...token,
-    top_logprobs: Array.isArray(token.top_logprobs) ? token.top_logprobs.filter(isToken) : [],
+    bytes: bytesOf(token.bytes),
+    top_logprobs: Array.isArray(token.top_logprobs)
+      ? token.top_logprobs.filter(isToken).map((other) => ({ ...other, bytes: bytesOf(other.bytes) }))
+      : [],
   }));
+}
+
+function bytesOf(bytes: unknown): number[] | null {
+  return Array.isArray(bytes) && bytes.every((byte) => typeof byte === 'number') ? bytes : null;
 }
 
 function isToken(value: unknown): value is TokenLogprob {
@@ -311,10 +336,22 @@ function isToken(value: unknown): value is TokenLogprob {
 function flatAnnotation(annotation: unknown): unknown {
   if (!isFields(annotation)) return annotation;
   const { type } = annotation;
-  const inner = typeof type === 'string' ? annotation[type] : undefined;
+  const inner = typeof type === 'string' && Object.hasOwn(annotation, type) ? annotation[type] : undefined;
   return isFields(inner) ? { type, ...inner } : annotation;
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** JSON.parse takes deeper nesting than JSON.stringify. Only what holds something else can be nested. */
+function isWritable(value: unknown): boolean {
+  if (!isFields(value) && !Array.isArray(value)) return true;
+  if (!Object.values(value).some((inner) => typeof inner === 'object' && inner !== null)) return true;
+  try {
+    JSON.stringify(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isFilled(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }

@@ -1,6 +1,6 @@
 /** The Response object as JSON text. What stays the same from the first event to the last is written once. */
-import { GatewrightError } from '@gatewright/kernel';
 import type { Usage } from './chat.ts';
+import { jsonOf } from './json.ts';
 import type { Fields, ResponsesRequest } from './responses-check.ts';
 
 /** What changes while a response comes about. */
@@ -77,23 +77,7 @@ export function echoOf(request: ResponsesRequest, isStored: boolean): string {
     truncation: 'disabled',
     ...(request.user == null ? {} : { user: request.user }),
   };
-  return jsonOf(echo, 'The body').slice(1, -1);
-}
-
-/**
- * JSON text of a value of the request.
- *
- * @throws {GatewrightError} `GW_REQUEST_DEPTH`: JSON.parse takes deeper nesting than JSON.stringify
- */
-export function jsonOf(value: unknown, what: string): string {
-  try {
-    return JSON.stringify(value);
-  } catch (cause) {
-    throw new GatewrightError('GW_REQUEST_DEPTH', `${what} is nested too deeply.`, {
-      fix: 'Send a flatter body.',
-      cause,
-    });
-  }
+  return jsonOf(echo, '').slice(1, -1);
 }
 
 /** A function with the fields that the published form always has. */

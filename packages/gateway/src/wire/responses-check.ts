@@ -65,7 +65,12 @@ const Content = Type.Union([Type.String(), Type.Array(Type.Object({ type: Type.S
 const Output = Type.Object({ call_id: Type.String({ minLength: 1 }), output: Content });
 
 const items: Readonly<Record<string, Validator>> = {
-  message: Compile(Type.Object({ role: Type.String({ minLength: 1 }), content: Content })),
+  message: Compile(
+    Type.Object({
+      role: Type.Union(['system', 'developer', 'user', 'assistant'].map((role) => Type.Literal(role))),
+      content: Content,
+    }),
+  ),
   function_call: Compile(
     Type.Object({ call_id: Type.String({ minLength: 1 }), name: Type.String(), arguments: Type.String() }),
   ),
@@ -162,7 +167,8 @@ function check(validator: Validator, value: unknown, base: string): void {
     const missing = place === '' ? name! : `${place}.${name}`;
     throw wrongType(missing, `"${missing}" is missing.`, EXPECTED[name!] ?? 'Add it.');
   }
-  const field = /([a-z_]+)(?:\[\d+\])?$/.exec(place)?.[1] ?? '';
+  // Names within metadata are the client's own.
+  const field = place.startsWith('metadata') ? 'metadata' : (/([a-z_]+)(?:\[\d+\])?$/.exec(place)?.[1] ?? '');
   throw wrongType(
     place,
     `${place || 'The body'} ${error?.message ?? 'has the wrong form'}.`,

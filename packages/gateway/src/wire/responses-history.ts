@@ -43,23 +43,56 @@ export function earlierItems(store: ResponseStore, owner: string, id: string): E
     ]);
 }
 
+/** Finds the item that an id stands for. @param path of the id, for errors */
+export type FindItem = (id: string, path: string) => Fields;
+
 /**
- * The item that an id stands for. Ids hold the id of their response, so nothing has to be searched.
+ * Finds the items of one request. Ids hold the id of their response, so nothing has to be searched; a response is read once,
+ * and a short request cannot name what comes to more than a long one could say.
  *
- * @throws {GatewrightError} `GW_RESPONSE_UNKNOWN`
+ * @returns throws {GatewrightError} `GW_RESPONSE_UNKNOWN`; `GW_RESPONSE_CHAIN` if the items are too many
  */
-export function itemById(store: ResponseStore, owner: string, id: string, path: string): Fields {
-  const base = /^[a-z]+_([0-9a-f]{32})_/.exec(id)?.[1];
-  const turn = base === undefined ? undefined : store.find(owner, `resp_${base}`);
-  const found =
-    turn === undefined
-      ? undefined
-      : [...itemsOf(turn.output), ...itemsOf(turn.input)].find((item) => item['id'] === id);
-  if (found !== undefined) return found;
-  throw new GatewrightError('GW_RESPONSE_UNKNOWN', `There is no item ${JSON.stringify(id.slice(0, 100))}.`, {
-    fix: 'Send the item itself; items are kept with their response, for the key that asked.',
-    path,
-  });
+export function itemFinder(store: ResponseStore, owner: string): FindItem {
+  const turns = new Map<string, ReadonlyMap<unknown, FoundItem>>();
+  let characters = 0;
+  const itemsOfTurn = (base: string): ReadonlyMap<unknown, FoundItem> => {
+    const known = turns.get(base);
+    if (known !== undefined) return known;
+    const turn = store.find(owner, `resp_${base}`);
+    const found = new Map<unknown, FoundItem>();
+    if (turn !== undefined) {
+      characters += turn.input.length + turn.output.length;
+      // Of two that a client gave one id the answer's stands, then the first.
+      for (const item of [...itemsOf(turn.output), ...itemsOf(turn.input)])
+        if (!found.has(item['id'])) found.set(item['id'], { item, characters: undefined });
+    }
+    turns.set(base, found);
+    return found;
+  };
+  return (id, path) => {
+    const base = /^[a-z]+_([0-9a-f]{32})_/.exec(id)?.[1];
+    const found = base === undefined ? undefined : itemsOfTurn(base).get(id);
+    if (found === undefined)
+      throw new GatewrightError('GW_RESPONSE_UNKNOWN', `There is no item ${JSON.stringify(id.slice(0, 100))}.`, {
+        fix: 'Send the item itself; items are kept with their response, for the key that asked.',
+        path,
+      });
+    found.characters ??= JSON.stringify(found.item).length;
+    characters += found.characters;
+    if (characters > MOST_CHARACTERS)
+      throw new GatewrightError(
+        'GW_RESPONSE_CHAIN',
+        `The items that the input refers to have more than ${MOST_CHARACTERS} characters.`,
+        { fix: 'Refer to fewer, or go on with previous_response_id.', path },
+      );
+    return found.item;
+  };
+}
+
+interface FoundItem {
+  readonly item: Fields;
+  /** Of its JSON text, once somebody asked. */
+  characters: number | undefined;
 }
 
 /** A response that is not there, for whoever asks. */

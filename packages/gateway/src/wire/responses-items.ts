@@ -46,7 +46,8 @@ export function messageBuilder(notCarried: string[]): MessageBuilder {
     // Thoughts that came behind the text belong to it: a message of thoughts alone is none.
     if (continues !== undefined && !isText && calls.length === 0) {
       continues.thoughts += turn.thoughts;
-      continues.details.push(...turn.details);
+      // Not spread into a call, here and below: a list can be longer than a stack is deep.
+      for (const detail of turn.details) continues.details.push(detail);
       messages[messages.length - 1] = assistantMessage(continues);
     } else messages.push(assistantMessage(turn));
     turn = undefined;
@@ -70,6 +71,9 @@ export function messageBuilder(notCarried: string[]): MessageBuilder {
         return;
       }
       if (item['namespace'] != null) notCarried.push(`${path}.namespace`);
+      if (item['async'] === true) notCarried.push(`${path}.async`);
+      const caller = item['caller'] as Fields | null | undefined;
+      if (caller != null && caller['type'] !== 'direct') notCarried.push(`${path}.caller`);
       switch (type) {
         case 'message': {
           const role = item['role'] as string;
@@ -83,7 +87,7 @@ export function messageBuilder(notCarried: string[]): MessageBuilder {
           // A second text of the same role is a message of its own, unless calls bind it to this turn.
           if (turn?.isText === true && turn.calls.length === 0) endTurn();
           const open = openTurn();
-          open.content.push(...content);
+          for (const part of content) open.content.push(part);
           open.isText = true;
           return;
         }
@@ -203,13 +207,14 @@ function addThoughts(turn: Turn, item: Fields): void {
   const text = content.map((part) => part.text).join('');
   turn.thoughts += text;
   const inside = typeof encrypted === 'string' && encrypted !== '' ? unsealed(encrypted) : [];
-  const says = (type: string, said: string): boolean =>
-    inside.some((detail) => detail.type === type && (detail['text'] ?? detail['summary']) === said);
+  const sealed = new Set(
+    inside.flatMap(({ type, text, summary }) => (type === 'reasoning.summary' ? [text ?? summary] : [])),
+  );
   if (text !== '' && !inside.some(({ type }) => type === 'reasoning.text'))
     turn.details.push({ type: 'reasoning.text', text });
   for (const part of summary)
-    if (!says('reasoning.summary', part.text)) turn.details.push({ type: 'reasoning.summary', summary: part.text });
-  turn.details.push(...inside);
+    if (!sealed.has(part.text)) turn.details.push({ type: 'reasoning.summary', summary: part.text });
+  for (const detail of inside) turn.details.push(detail);
 }
 
 function assistantMessage({ content, isText, calls, thoughts, details }: Turn): ChatMessage {

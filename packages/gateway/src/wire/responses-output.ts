@@ -1,7 +1,7 @@
 /** Output items while they grow, and how they look in a Response and its events. */
 import type { TokenLogprob } from './chat.ts';
 import type { Fields } from './responses-check.ts';
-import { type ReasoningDetail, sealed } from './responses-reasoning.ts';
+import { type GrowingDetails, sealed } from './responses-reasoning.ts';
 
 /** What all items have. */
 export interface Common {
@@ -36,14 +36,14 @@ export interface ReasoningItem extends Common {
   /** Undefined before the first piece of it. */
   text: string | undefined;
   summaries: { readonly index: unknown; text: string }[];
-  details: ReasoningDetail[];
+  readonly details: GrowingDetails;
 }
 
 /** A call of a function or of a custom tool. */
 export interface CallItem extends Common {
   readonly type: 'function_call' | 'custom_tool_call';
-  /** The place that the expert gave it. */
-  readonly at: unknown;
+  /** The id that the expert gave it, usable or not. */
+  givenId: unknown;
   readonly callId: string;
   name: string;
   text: string;
@@ -63,7 +63,7 @@ export function shownItem(item: Item, showsLogprobs: boolean, showsEncrypted: bo
     case 'message':
       return { id, type, status, role: 'assistant', content: item.parts.map((part) => shownPart(part, showsLogprobs)) };
     case 'reasoning': {
-      const encrypted = showsEncrypted && status !== 'in_progress' ? sealed(item.details) : undefined;
+      const encrypted = showsEncrypted && status !== 'in_progress' ? sealed(item.details.all) : undefined;
       return {
         id,
         type,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { addDetail, type ReasoningDetail, sealed, unsealed } from './responses-reasoning.ts';
+import { growingDetails, sealed, unsealed } from './responses-reasoning.ts';
 
 test('what an item can say itself is not sealed', () => {
   assert.equal(sealed([]), undefined);
@@ -44,7 +44,7 @@ test('an envelope that is damaged or forged is passed on as a block', () => {
 });
 
 test('pieces of a stream grow together by their index', () => {
-  const details: ReasoningDetail[] = [];
+  const details = growingDetails();
   for (const piece of [
     { type: 'reasoning.text', index: 0, text: 'a' },
     { type: 'reasoning.text', index: 1, text: 'x' },
@@ -53,8 +53,8 @@ test('pieces of a stream grow together by their index', () => {
     { type: 'reasoning.encrypted', data: 'd' },
     { type: 'reasoning.encrypted', data: 'e' },
   ])
-    addDetail(details, piece);
-  assert.deepEqual(details, [
+    details.add(piece);
+  assert.deepEqual(details.all, [
     { type: 'reasoning.text', index: 0, text: 'ab', signature: 's' },
     { type: 'reasoning.text', index: 1, text: 'x' },
     { type: 'reasoning.encrypted', data: 'd' },

@@ -29,6 +29,11 @@ export function sealed(pieces: readonly ReasoningDetail[]): string | undefined {
   return ENVELOPE + Buffer.from(JSON.stringify(details)).toString('base64url');
 }
 
+/** Whether a text is an envelope of ours. */
+export function isSealed(content: unknown): boolean {
+  return typeof content === 'string' && content.startsWith(ENVELOPE);
+}
+
 /** The details behind `encrypted_content`: of our envelope, or one block that somebody else sealed. */
 export function unsealed(content: string): ReasoningDetail[] {
   if (content.startsWith(ENVELOPE)) {
@@ -42,21 +47,34 @@ export function unsealed(content: string): ReasoningDetail[] {
   return [{ type: 'reasoning.encrypted', data: content }];
 }
 
-/**
- * Adds a streamed piece of details to those before it: pieces with the same `index` and type are one.
- *
- * @param details is added to
- */
-export function addDetail(details: ReasoningDetail[], piece: ReasoningDetail): void {
-  const index = piece['index'];
-  const at =
-    index === undefined
-      ? -1
-      : details.findLastIndex((detail) => detail['index'] === index && detail.type === piece.type);
-  if (at < 0) {
-    details.push({ ...piece });
-    return;
-  }
+/** Details that grow: pieces with the same `index` and type are one. */
+export interface GrowingDetails {
+  readonly all: readonly ReasoningDetail[];
+  /** Adds a streamed piece to those before it. */
+  add(piece: ReasoningDetail): void;
+}
+
+/** Begins a list of details. */
+export function growingDetails(): GrowingDetails {
+  const all: ReasoningDetail[] = [];
+  const places = new Map<string, number>();
+  return {
+    all,
+    add(piece) {
+      const { index, type } = piece;
+      const key = typeof index === 'number' || typeof index === 'string' ? `${typeof index} ${index} ${type}` : '';
+      const at = places.get(key);
+      if (at !== undefined) {
+        grow(all, at, piece);
+        return;
+      }
+      if (key !== '') places.set(key, all.length);
+      all.push({ ...piece });
+    },
+  };
+}
+
+function grow(details: ReasoningDetail[], at: number, piece: ReasoningDetail): void {
   const grown: Record<string, unknown> = { ...details[at] };
   for (const name in piece) {
     const value = piece[name];

@@ -7,8 +7,11 @@ export interface CarriedTools {
   readonly tool_choice?: unknown;
 }
 
-/** Fields of a function that the one form does not have. */
-const FUNCTION_EXTRAS = ['allowed_callers', 'async', 'defer_loading', 'output_schema'];
+/** Fields that the one form has; of all others none is lost without a word. */
+const CARRIED: Readonly<Record<'function' | 'custom', readonly string[]>> = {
+  function: ['type', 'name', 'description', 'parameters', 'strict'],
+  custom: ['type', 'name', 'description', 'format'],
+};
 
 /**
  * Translates tools. Functions and custom tools are carried; those that OpenAI itself runs (searches, computers, MCP) are
@@ -32,8 +35,9 @@ export function carriedTools(
     }
     if (typeof tool['name'] !== 'string' || tool['name'] === '')
       throw wrongType(`${path}.name`, `${path} has no name.`, 'Give it a name: {"type": "function", "name": ...}.');
-    for (const name of FUNCTION_EXTRAS)
-      if (tool[name] != null && tool[name] !== false) notCarried.push(`${path}.${name}`);
+    for (const name in tool)
+      if (!CARRIED[type].includes(name) && tool[name] != null && tool[name] !== false)
+        notCarried.push(`${path}.${name}`);
     carried.push(type === 'function' ? functionTool(tool, path) : customTool(tool));
   }
   const tool_choice = choice == null ? undefined : carriedChoice(choice, carried, notCarried);

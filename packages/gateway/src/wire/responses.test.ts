@@ -146,6 +146,45 @@ describe('items become messages', () => {
     test(name, () => assert.deepEqual(messagesOf(input), messages));
 });
 
+describe('items of any size', () => {
+  const most = 300_000;
+  const summaries = Array.from({ length: most }, (_, n) => ({ type: 'summary_text', text: `s${n}` }));
+  const sealed = Array.from({ length: most }, (_, n) => ({ type: 'reasoning.summary', summary: `e${n}` }));
+  const envelope = `gw1.${Buffer.from(JSON.stringify(sealed)).toString('base64url')}`;
+  const cases: Readonly<Record<string, unknown[]>> = {
+    'thoughts behind a text': [
+      { role: 'assistant', content: 'x' },
+      { type: 'reasoning', summary: summaries },
+    ],
+    'parts of a text': [
+      { role: 'assistant', content: Array.from({ length: most }, () => ({ type: 'output_text', text: 'x' })) },
+    ],
+    'sealed thoughts beside others': [
+      { type: 'reasoning', summary: summaries, encrypted_content: envelope },
+      { role: 'assistant', content: 'x' },
+    ],
+  };
+  // What was spread into a call overflowed the stack, and each summary was compared with everything sealed.
+  for (const [name, input] of Object.entries(cases))
+    test(`become one message: ${name}`, () => assert.equal(messagesOf(input).length, 1));
+});
+
+describe('what is wrong is refused with a hint', () => {
+  const cases: Readonly<Record<string, [body: object, path: string, fix: RegExp]>> = {
+    'a role that is none': [{ input: [{ role: 'tool', content: 'x' }] }, 'input[0].role', /"developer"/],
+    'metadata by any name': [{ input: 'x', metadata: { constructor: 1 } }, 'metadata.constructor', /texts/],
+    'metadata named like a field': [{ input: 'x', metadata: { model: 1 } }, 'metadata.model', /texts/],
+  };
+  for (const [name, [body, path, fix]] of Object.entries(cases))
+    test(name, () =>
+      assert.throws(
+        () => dialect().ask({ model: 'm', ...body }),
+        (error: unknown) =>
+          isGatewrightError(error) && error.code === 'GW_REQUEST_TYPE' && error.path === path && fix.test(error.fix),
+      ),
+    );
+});
+
 describe('settings', () => {
   const cases: Readonly<Record<string, [asked: object, carried: object]>> = {
     'a JSON object': [{ text: { format: { type: 'json_object' } } }, { response_format: { type: 'json_object' } }],
@@ -208,6 +247,29 @@ describe('settings', () => {
       assert.deepEqual(notCarried, []);
     });
 
+  test('fields of tools and calls that have no place are named', () => {
+    const { notCarried } = dialect().ask({
+      model: 'm',
+      input: [
+        { role: 'user', content: 'x' },
+        { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}', caller: { type: 'direct' } },
+        {
+          type: 'function_call',
+          call_id: 'd',
+          name: 'f',
+          arguments: '{}',
+          caller: { type: 'program', caller_id: 'p' },
+        },
+        { type: 'function_call_output', call_id: 'd', output: 'x', async: true },
+      ],
+      tools: [
+        { type: 'function', name: 'f', parameters: null, strict: null, defer_loading: false, novel: 1 },
+        { type: 'custom', name: 'c', shape: 'round' },
+      ],
+    });
+    assert.deepEqual(notCarried, ['tools[0].novel', 'tools[1].shape', 'input[2].caller', 'input[3].async']);
+  });
+
   test('fields that nobody knows are named', () => {
     const { notCarried } = dialect().ask({ model: 'm', input: 'Hi', seed: 5, shape: 'round', image: null });
     assert.deepEqual(notCarried, ['seed', 'shape']);
@@ -267,6 +329,32 @@ describe('a chain of turns', () => {
         error.code === 'GW_RESPONSE_UNKNOWN' &&
         error.message.includes(first) &&
         error.message.includes(second),
+    );
+  });
+
+  test('is read once for all items that are referred to, and they are bounded', () => {
+    const kept = memoryResponses({ now: () => NOW_MS });
+    let reads = 0;
+    const store: ResponseStore = {
+      ...kept,
+      find(owner, id) {
+        reads++;
+        return kept.find(owner, id);
+      },
+    };
+    const { ask } = dialect(store);
+    const long = 'x'.repeat(1_000_000);
+    const first = answered(ask({ model: 'm', input: [{ role: 'user', content: long }] }), 'Yes.').slice('resp_'.length);
+    const short = { type: 'item_reference', id: `msg_${first}_0` };
+    const { messages } = ask({ model: 'm', input: Array.from({ length: 1_000 }, () => short) }).request;
+    assert.equal(messages.length, 1_000);
+    assert.equal(reads, 1);
+    // A published form of the same: an id alone.
+    assert.equal(ask({ model: 'm', input: [{ id: short.id }] }).request.messages[0]!.content, 'Yes.');
+    assert.throws(
+      () => ask({ model: 'm', input: Array.from({ length: 21 }, () => ({ ...short, id: `msg_${first}_in0` })) }),
+      (error: unknown) =>
+        isGatewrightError(error) && error.code === 'GW_RESPONSE_CHAIN' && error.path === 'input[19].id',
     );
   });
 
@@ -518,6 +606,82 @@ test('a stream cut anywhere ends in the Response of the whole answer', () => {
     ),
     { numRuns: 300 },
   );
+});
+
+describe('an answer of an expert', () => {
+  const streamed = (deltas: readonly Fields[], more: object = {}): Record<string, unknown>[] => {
+    const asked = dialect().ask({ model: 'm', input: 'Hi', stream: true, ...more });
+    const stream = asked.stream(CONTEXT);
+    let told = stream.begin();
+    for (const delta of deltas) {
+      const choices = [{ index: 0, delta, finish_reason: null }];
+      told += stream.chunk('', { ...EMPTY, object: 'chat.completion.chunk', choices });
+    }
+    return eventsOf(told + stream.end());
+  };
+  const outputOf = (events: readonly Record<string, unknown>[]): Fields[] =>
+    (events.at(-1)!['response'] as { output: Fields[] }).output;
+  const piece = (index: number, id: string, name: string | undefined, text: string): Fields => ({
+    tool_calls: [{ index, id, function: { ...(name === undefined ? {} : { name }), arguments: text } }],
+  });
+
+  test('tells calls of one index apart by their ids, where they have names', () => {
+    const output = outputOf(
+      streamed([piece(0, 'a', 'f', '{"x"'), piece(0, 'other', undefined, ':1}'), piece(0, 'b', 'g', '{}')]),
+    );
+    assert.deepEqual(
+      output.map(({ call_id, name, arguments: text }) => [call_id, name, text]),
+      [
+        ['a', 'f', '{"x":1}'],
+        ['b', 'g', '{}'],
+      ],
+    );
+  });
+
+  test('may have any number of calls and thoughts', () => {
+    // Each was once looked for among all before it: this would take minutes.
+    const pieces = 100_000;
+    const calls = streamed(Array.from({ length: pieces }, (_, n) => piece(n, `c${n}`, 'f', '{}')));
+    assert.equal(outputOf(calls).length, pieces);
+    const thoughts = Array.from({ length: pieces }, (_, index) => ({
+      reasoning_details: [{ type: 'reasoning.encrypted', data: 'x', index }],
+    }));
+    assert.equal(outputOf(streamed(thoughts)).length, 1);
+  });
+
+  test('loses what is nested deeper than can be written again, and nothing else', () => {
+    const deep = JSON.parse('['.repeat(20_000) + ']'.repeat(20_000)) as unknown;
+    const message = {
+      role: 'assistant',
+      content: 'Hi.',
+      reasoning_details: [{ type: 'reasoning.encrypted', data: deep }],
+      annotations: [deep, { type: '__proto__', url: 'x' }],
+    };
+    const logprobs = { content: [{ token: 'Hi.', logprob: -1, bytes: deep, top_logprobs: [] }] };
+    const asked = { model: 'm', input: 'Hi', include: ['reasoning.encrypted_content', 'message.output_text.logprobs'] };
+    const choices = [{ index: 0, message, finish_reason: 'stop', logprobs }] as unknown as ChatCompletion['choices'];
+    const { output } = JSON.parse(
+      dialect()
+        .ask(asked)
+        .whole({ ...EMPTY, choices }, '', CONTEXT),
+    ) as {
+      output: { content: Fields[] }[];
+    };
+    assert.deepEqual(
+      output.map(({ content }) => content),
+      [
+        [
+          {
+            type: 'output_text',
+            text: 'Hi.',
+            annotations: [{ type: '__proto__', url: 'x' }],
+            logprobs: [{ token: 'Hi.', logprob: -1, bytes: [], top_logprobs: [] }],
+          },
+        ],
+      ],
+    );
+    assert.equal(outputOf(streamed([message], asked)).length, 1);
+  });
 });
 
 test('an expert that sends anything in its deltas breaks nothing', () => {

@@ -1,10 +1,11 @@
 /** OpenAI's Responses API as clients speak it: items instead of messages, typed events, and turns that are kept. */
 import type { Principal } from '../identity/principal.ts';
 import type { ResponseStore } from '../stores/responses.ts';
-import type { ChatChunk, ChatCompletion, ChatMessage, ChatRequest, Usage } from './chat.ts';
+import { type ChatChunk, type ChatMessage, type ChatRequest, firstChoice, type Usage } from './chat.ts';
 import type { AnswerContext, Dialect, DialectReading, DialectStream } from './dialect.ts';
+import { jsonOf } from './json.ts';
 import { type GrowingAnswer, growingAnswer } from './responses-answer.ts';
-import { echoOf, jsonOf, type ResponseState, responseJson } from './responses-body.ts';
+import { echoOf, type ResponseState, responseJson } from './responses-body.ts';
 import {
   checkResponsesRequest,
   type Fields,
@@ -12,7 +13,7 @@ import {
   unsupported,
   wrongType,
 } from './responses-check.ts';
-import { earlierItems, itemById } from './responses-history.ts';
+import { earlierItems, itemFinder } from './responses-history.ts';
 import { messageBuilder } from './responses-items.ts';
 import { sharedFields } from './responses-request.ts';
 import { carriedTools } from './responses-tools.ts';
@@ -78,8 +79,9 @@ export function readConversation(
   }
   const given: readonly Fields[] =
     typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : (input ?? []);
+  const find = itemFinder(store, owner);
   const items = given.map((item, index) =>
-    isReference(item) ? itemById(store, owner, item['id'] as string, `input[${index}].id`) : item,
+    isReference(item) ? find(item['id'] as string, `input[${index}].id`) : item,
   );
   for (const [index, item] of items.entries()) builder.add(item, `input[${index}]`);
   const messages = builder.messages();
@@ -87,8 +89,10 @@ export function readConversation(
   return { messages, items };
 }
 
-function isReference({ type, id }: Fields): boolean {
-  return type === 'item_reference' && typeof id === 'string';
+/** The published form lets a reference be an id and nothing else. */
+function isReference({ type, id, role, content }: Fields): boolean {
+  const isNamed = type === 'item_reference' || (type == null && role === undefined && content === undefined);
+  return isNamed && typeof id === 'string';
 }
 
 function read(options: ResponsesOptions, request: ResponsesRequest, owner: string): DialectReading {
@@ -128,7 +132,7 @@ function read(options: ResponsesOptions, request: ResponsesRequest, owner: strin
     notCarried,
     whole(completion, _, context) {
       const answer = growingAnswer(shown);
-      const choice = choiceOf(completion);
+      const choice = firstChoice(completion);
       const message = (choice?.message ?? {}) as Fields;
       answer.add(numbered(message), choice?.logprobs);
       const state = lastState(options, base, context, completion.model, choice?.finish_reason, completion.usage);
@@ -260,10 +264,6 @@ function lastState(
     reason,
     usage,
   };
-}
-
-function choiceOf({ choices }: ChatCompletion): ChatCompletion['choices'][number] | undefined {
-  return choices.find(({ index }) => index === 0) ?? choices[0];
 }
 
 /** Calls of a whole message have no index: their place is theirs. */
