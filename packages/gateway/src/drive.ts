@@ -96,8 +96,6 @@ export interface DriveOptions {
 export interface ExtraCalls {
   readonly retries: TokenBucket;
   readonly hedges: HedgeBudget;
-  /** How often a text that broke off may be continued. */
-  readonly continueAttempts: number;
 }
 
 /** How it went. */

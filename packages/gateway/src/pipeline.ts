@@ -61,7 +61,7 @@ export interface Runtime {
   readonly memory: PolicyMemory;
   /** Who answered last in which conversation. */
   readonly sessions: SessionMemory;
-  /** What the pool may spend on retries, hedges and continuations. */
+  /** What the pool may spend on retries and hedges. */
   readonly extras: ExtraCalls;
   /** What `gatewright probe` found out about the experts, read once. */
   readonly cards: Cards;
@@ -91,6 +91,8 @@ export interface RuntimeMode {
   readonly confidence: ConfidenceMeasure | undefined;
   /** The most that all calls of one request may come to, USD; undefined: not limited. */
   readonly maxCostUsd?: number | undefined;
+  /** How often a text that broke off may be continued. */
+  readonly continueAttempts: number;
 }
 
 /** What was decided for one request, and from what. */
@@ -169,6 +171,7 @@ export function createRuntime(
       composition: create('composition', compositions, mode.composition, `modes.${name}.composition`),
       confidence: measureOf(mode, `modes.${name}`),
       maxCostUsd: mode.maxCostUsd,
+      continueAttempts: mode.continueAttempts ?? config.resilience.continueAttempts,
     });
   }
   for (const live of answering) {
@@ -182,6 +185,7 @@ export function createRuntime(
       compositionSpec: PINNED_COMPOSITION,
       composition: compositions.single(),
       confidence: undefined,
+      continueAttempts: config.resilience.continueAttempts,
     });
   }
   return {
@@ -206,11 +210,10 @@ function extraCalls({ resilience }: Config, nowMs: number, previous: Runtime | u
   // Budgets outlive a reload: else a client of the file could refill them.
   if (previous !== undefined && JSON.stringify(previous.config.resilience) === JSON.stringify(resilience))
     return previous.extras;
-  const { retryShare, hedgeShare, hedgeUsdPerHour, continueAttempts } = resilience;
+  const { retryShare, hedgeShare, hedgeUsdPerHour } = resilience;
   return {
     retries: tokenBucket(retryShare, retryShare === 0 ? 0 : MOST_RETRIES),
     hedges: hedgeBudget(hedgeShare, hedgeUsdPerHour, nowMs),
-    continueAttempts,
   };
 }
 

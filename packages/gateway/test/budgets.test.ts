@@ -164,9 +164,10 @@ test('a mode that may cost no more in one request asks only those whom that cove
     [['dear', 'budget']],
   );
   // Where it covers nobody, nobody is removed: the refusal says what lacks.
-  const refused = await wireError(await chat(gateway.url, chatBody('gw/first', { max_tokens: 5_000 })));
-  assert.equal(refused.code, 'GW_BUDGET');
-  assert.match(refused.message, /budget of one request of gw\/first/);
+  const dearer = await chat(gateway.url, chatBody('gw/first', { max_tokens: 5_000 }));
+  const refused = wireError(await dearer.json());
+  assert.equal(refused?.code, 'GW_BUDGET');
+  assert.match(refused?.message ?? '', /budget of one request of gw\/first/);
 });
 
 describe('rates', () => {

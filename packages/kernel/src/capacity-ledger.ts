@@ -96,7 +96,8 @@ interface Account {
 /**
  * A ledger over named resources. A resource without limit need not be named.
  *
- * In any stretch of `periodMs`, the amounts reserved in it and not freed never exceed `capacity`, as long as
+ * In any stretch of `periodMs`, the amounts reserved in it and not freed never exceed `capacity` (but for rounding, a
+ * billionth of it), as long as
  * no use comes to more than was reserved for it.
  *
  * @param limits resource -> its limit

@@ -28,11 +28,11 @@ Example: gatewright check gatewright.yaml`,
       const { config, path } = loadConfig(positionals[0]);
       const runtime = createRuntime(config, io.env, Date.now());
       const modes = [...runtime.modes.values()].filter(({ name }) => name !== 'pinned');
-      const worstOf = ({ experts, composition }: (typeof modes)[number]) =>
+      const worstOf = ({ experts, composition, continueAttempts }: (typeof modes)[number]) =>
         worstCaseOf(
           experts.map(({ expert }) => expert),
           composition,
-          extraAttemptsOf(config.resilience),
+          extraAttemptsOf({ continueAttempts }),
         );
       const warnings = [...runtime.cards.warnings, ...expertWarnings(config)];
       if (values.json) {

@@ -309,6 +309,13 @@ const Mode = Type.Object(
         description: 'All calls of one request together may not come to more, USD. Default: not limited.',
       }),
     ),
+    continueAttempts: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 5,
+        description: 'How often a text that broke off may be continued. Default: `resilience.continueAttempts`.',
+      }),
+    ),
     policy: Plugin('policy', '{ use: bestOf, weights: { quality: 1, cost: 0.3 } }'),
     shadow: Type.Optional(
       Type.Object(

@@ -141,6 +141,19 @@ test('a cost that is no number is not booked as one', async () => {
   }
 });
 
+test('a failure that says what it has used is booked with that', async () => {
+  const usage = { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 };
+  const { result } = await run(
+    [() => ({ answer: Promise.reject(failure('GW_UPSTREAM_BLOCKED', { usage })), cancel() {} })],
+    { use: 'single' },
+  );
+  assert.deepEqual(
+    result.calls.map(({ promptTokens, completionTokens, tokensFrom }) => [promptTokens, completionTokens, tokensFrom]),
+    [[1_000, 500, 'provider']],
+  );
+  assert.ok(Math.abs(result.costUsd - 0.0015) < 1e-12, `${result.costUsd}`);
+});
+
 test('a connection that had been closed is replaced even where the expert is asked as a last resort', async () => {
   const stale: Start = (sink, call) => ({
     answer: call === 0 ? Promise.reject(failure('GW_UPSTREAM_RESET', { isStaleConnection: true })) : answers(sink),
@@ -272,6 +285,36 @@ test('a deadline of the client counts against nobody, and a probe that it ends l
   assert.equal(experts[0]!.failed, 0);
   assert.equal(experts[0]!.breaker.status(1_000_000).probes, 0);
   assert.ok(experts[0]!.breaker.admits(1_000_000));
+});
+
+test('a text that broke off is continued by nobody whom the composition may not ask, as often as the mode says', async () => {
+  const cut: Start = (sink) => ({
+    answer: Promise.resolve().then(() => {
+      void say(sink, chunk({ role: 'assistant', content: 'hel' }));
+      throw failure('GW_UPSTREAM_TRUNCATED');
+    }),
+    cancel() {},
+  });
+  const prepare = (experts: readonly LiveExpert[]): void => {
+    for (const { provider } of experts) provider.prefill = (request) => request;
+  };
+  const mode = (more: object) => ({
+    resilience: { continueAttempts: 1 },
+    modes: { first: { policy: { use: 'static' }, ...more } },
+  });
+  for (const [more, calls] of [
+    // The breaker of the first one opens with its failure.
+    [{ composition: { use: 'single' } }, ['+e0 call', '-e0 error']],
+    [{ composition: { use: 'fallback' } }, ['+e0 call', '-e0 error', '+e1 retry', '-e1 error']],
+    [{ composition: { use: 'fallback' }, continueAttempts: 0 }, ['+e0 call', '-e0 error']],
+    [
+      { composition: { use: 'fallback' }, continueAttempts: 2 },
+      ['+e0 call', '-e0 error', '+e1 retry', '-e1 error', '+e2 retry', '-e2 error'],
+    ],
+  ] as const) {
+    const { booked } = await run([cut, cut, cut], { use: 'single' }, { config: mode(more), prepare });
+    assert.deepEqual(booked, calls, JSON.stringify(more));
+  }
 });
 
 test('an expert that cannot continue a text after all does not take the request with it', async () => {

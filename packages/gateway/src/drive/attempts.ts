@@ -8,7 +8,7 @@ import { isRetryable, retryWaitMs } from '../resilience/retries.ts';
 import { finish } from './booking.ts';
 import { watchContent } from './content-watch.ts';
 import { continuation } from './continuation.ts';
-import { type DriveState, type LiveCall, newCall, renew } from './live-call.ts';
+import { type DriveState, jitterOf, type LiveCall, newCall, renew } from './live-call.ts';
 import { readCompletion } from './reading.ts';
 import { onChunk } from './showing.ts';
 
@@ -76,6 +76,8 @@ export function attempt(state: DriveState, call: LiveCall): void {
       (thrown: unknown) => {
         const failure = call.stalled ?? failureOf(thrown);
         call.failure = failure;
+        // What had been counted by then, also where the gateway itself ended the call.
+        if (thrown instanceof ProviderFailure) call.heardUsage = thrown.usage ?? call.heardUsage;
         finish(state, call, failure.code === 'GW_CANCELLED' ? 'cancelled' : 'error');
         const waitMs = retryIn(state, call, failure);
         if (waitMs === undefined) conclude(state, call);
@@ -146,7 +148,7 @@ function retryIn(state: DriveState, call: LiveCall, failure: ProviderFailure): n
   const { retries } = call.expert.expert;
   const made = call.attempts.length + 1;
   if (made >= retries.attempts || !isLastLeft(state, call)) return undefined;
-  const drawnMs = retryWaitMs(retries, made, failure.retryAfterMs, state.jitter);
+  const drawnMs = retryWaitMs(retries, made, failure.retryAfterMs, jitterOf(state));
   if (drawnMs === undefined) return undefined;
   // An open breaker is waited for: that is what the expert was left alone for.
   const waitMs = Math.max(drawnMs, call.expert.breaker.status(wallNow()).untilMs - wallNow());

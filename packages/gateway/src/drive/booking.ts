@@ -13,7 +13,7 @@ export function finish({ decision, options }: DriveState, call: LiveCall, state:
   call.endedMs = nowMs;
   const usage = call.answer?.usage;
   // Where nobody told, what was sent and what had come count by estimate; a call that failed without a word costs nothing.
-  const isCharged = usage != null || state !== 'error' || call.produced.isAny;
+  const isCharged = usage != null || state !== 'error' || call.produced.isAny || call.heardUsage !== undefined;
   const { counts, from } = bookedCounts(usage, call.heardUsage, call.produced, isCharged, decision.promptTokens);
   const { promptTokens, completionTokens } = counts;
   const costUsd = toldUsd(call.answer) ?? (isCharged ? priceUsd(call.expert.expert, counts) : 0);
@@ -48,7 +48,7 @@ export function finish({ decision, options }: DriveState, call: LiveCall, state:
     call.heldBytes = 0;
   }
   // Last: whatever comes of it, the expert is free.
-  call.ticket?.settle({ costUsd, promptTokens, completionTokens, status: state, usage });
+  call.ticket?.settle({ costUsd, promptTokens, completionTokens, status: state, usage: usage ?? call.heardUsage });
 }
 
 /** What the provider says that the call cost, if that is an amount. */

@@ -10,7 +10,7 @@ export function continuation(state: DriveState, root: LiveCall, last: LiveCall):
   // Where the last one was never made, what broke before it says whether to go on.
   if (root.failure === undefined || !isRetryable(root.failure)) return undefined;
   const parts = calls.filter((call) => call === root || call.root === root);
-  if (parts.length > options.extras!.continueAttempts) return undefined;
+  if (parts.length > decision.mode.continueAttempts) return undefined;
   const text = parts.map((part) => part.text).join('');
   if (root.firstChunk === undefined || text.length >= KEPT_CHARACTERS) return undefined;
   const broken = {
@@ -20,7 +20,8 @@ export function continuation(state: DriveState, root: LiveCall, last: LiveCall):
   };
   if (!isCutText(broken)) return undefined;
   const nowMs = options.wallNow();
-  const expert = [last.expert, ...decision.ranked].find(
+  // Nobody whom the composition may not ask: the client may have said so, and the worst case was computed so.
+  const expert = [last.expert, ...decision.ranked.slice(0, state.lastRank + 1)].find(
     ({ provider, breaker }) => provider.prefill !== undefined && breaker.admits(nowMs),
   );
   if (expert === undefined) return undefined;

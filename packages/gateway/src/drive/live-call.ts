@@ -24,8 +24,8 @@ export interface DriveState {
   /** A text that breaks off may be continued by somebody. */
   readonly mayContinue: boolean;
   readonly keepText: boolean;
-  /** Of waits. */
-  readonly jitter: Random;
+  /** Of waits; made for the first one. */
+  jitter: Random | undefined;
   /** Second calls of races. */
   readonly hedges: { started: number; refused: number };
   /** Who ended it all before it was over. */
@@ -123,13 +123,22 @@ const JITTER_SEED = 0x6a697474;
 
 const NOT_RUNNING: RunningCall = { answer: new Promise(() => {}), cancel() {} };
 
+/** The generator of waits. */
+export function jitterOf(state: DriveState): Random {
+  state.jitter ??= seededRandom(state.decision.seed ^ JITTER_SEED);
+  return state.jitter;
+}
+
 /** Before the first call. */
 export function driveState(options: DriveOptions): DriveState {
   const { decision, extras, stream, wallNow } = options;
   const { composition } = decision.mode;
   const { ranked } = decision;
   const mayContinue =
-    stream && (extras?.continueAttempts ?? 0) > 0 && ranked.some(({ provider }) => provider.prefill !== undefined);
+    stream &&
+    extras !== undefined &&
+    decision.mode.continueAttempts > 0 &&
+    ranked.some(({ provider }) => provider.prefill !== undefined);
   return {
     options,
     decision,
@@ -138,7 +147,7 @@ export function driveState(options: DriveOptions): DriveState {
     isLastResort: ranked.every(({ breaker }) => !breaker.admits(wallNow())),
     mayContinue,
     keepText: options.keepText || composition.extractor !== undefined || mayContinue,
-    jitter: seededRandom(decision.seed ^ JITTER_SEED),
+    jitter: undefined,
     hedges: { started: 0, refused: 0 },
     halt: undefined,
     releasedRank: -1,

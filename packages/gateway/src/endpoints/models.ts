@@ -3,7 +3,7 @@
  * OpenAI lists models, or Anthropic where the client says that it speaks that (both have the same path).
  */
 import { UnknownNameError } from '@gatewright/kernel';
-import type { Config, Expert } from '../config/config.ts';
+import type { Expert } from '../config/config.ts';
 import type { Gateway } from '../gateway.ts';
 import { sendJson } from '../http/send.ts';
 import { isAllowed, type Principal } from '../identity/principal.ts';
@@ -47,7 +47,7 @@ function modelsFor({ runtime: { config, modes } }: Gateway, principal: Principal
     ...Object.entries(config.modes).map(([name, mode]) =>
       entry(`gw/${name}`, 'gatewright', 'mode', {
         summary: mode.summary ?? `${mode.policy.use} + ${mode.composition.use}`,
-        ...mostOf(modes.get(`gw/${name}`)!, config),
+        ...mostOf(modes.get(`gw/${name}`)!),
       }),
     ),
     // A pattern is no name that a client could choose.
@@ -61,11 +61,11 @@ function modelsFor({ runtime: { config, modes } }: Gateway, principal: Principal
 }
 
 /** The most that one request of a mode can come to. */
-function mostOf({ experts, composition, maxCostUsd }: RuntimeMode, { resilience }: Config): object {
+function mostOf({ experts, composition, maxCostUsd, continueAttempts }: RuntimeMode): object {
   const worst = worstCaseOf(
     experts.map(({ expert }) => expert),
     composition,
-    extraAttemptsOf(resilience),
+    extraAttemptsOf({ continueAttempts }),
   );
   return { max_calls: worst.calls, max_cost_usd: Math.min(worst.costUsd, maxCostUsd ?? Infinity) };
 }

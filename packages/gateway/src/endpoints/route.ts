@@ -25,7 +25,7 @@ async function decide({ gateway }: EndpointContext, { request, response, princip
   const worst = worstCaseOf(
     decision.ranked.map(({ expert }) => expert),
     decision.mode.composition,
-    extraAttemptsOf(gateway.runtime.config.resilience),
+    extraAttemptsOf(decision.mode),
     { promptTokens: decision.promptTokens, body: chatRequest },
   );
   sendJson(response, 200, {
