@@ -13,6 +13,7 @@ import {
   type Standing,
   type Vote,
 } from '@gatewright/kernel';
+import { onlyAccountOf } from './identity/own-traces.ts';
 import type { Principal } from './identity/principal.ts';
 import type { StateStore } from './stores/states.ts';
 import type { Feedback, StoredTrace, TraceStore } from './stores/store.ts';
@@ -23,6 +24,8 @@ export interface Speaker {
   readonly keyDigest: string;
   /** The key is one of the verifiers'. */
   readonly isVerifier: boolean;
+  /** The one account on whose answers it may speak; undefined: on all. */
+  readonly account?: string | undefined;
 }
 
 /** Feedback as it is sent. */
@@ -39,8 +42,10 @@ export interface GivenFeedback {
 export const ANYBODY: Speaker = { keyDigest: '', isVerifier: false };
 
 /** What the desk needs to know of whoever asks. */
-export function speakerOf({ keyDigest, roles }: Principal): Speaker {
-  return { keyDigest, isVerifier: roles.includes('verifier') };
+export function speakerOf(principal: Principal): Speaker {
+  const { keyDigest, roles } = principal;
+  const isVerifier = roles.includes('verifier');
+  return { keyDigest, isVerifier, account: isVerifier ? undefined : onlyAccountOf(principal) };
 }
 
 /** The desk. */

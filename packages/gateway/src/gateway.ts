@@ -16,6 +16,7 @@ import { ANYONE, type Principal, requireModel } from './identity/principal.ts';
 import { readsEmbedding } from './learning.ts';
 import { type LiveFeed, liveFeed } from './live.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { keyAccountId } from './money/accounts.ts';
 import type { Book } from './money/book.ts';
 import { createLedger, type Ledger } from './money/ledger.ts';
 import { createRuntime, type Decision, decide, meantModel, type Runtime } from './pipeline.ts';
@@ -118,7 +119,7 @@ export interface Gateway {
    */
   prepare(request: ChatRequest, hints: RequestHints): Promise<RequestHints> | undefined;
   /** Decides without calling anybody. */
-  route(request: ChatRequest, seed: number | undefined, hints?: RequestHints): Decision;
+  route(request: ChatRequest, seed: number | undefined, hints?: RequestHints, principal?: Principal): Decision;
   /**
    * Takes feedback on a served trace and weighs it; learners see what is admitted. What is refused for its voter's sake is
    * kept too, with `admitted` false.
@@ -238,10 +239,18 @@ export function createGateway(options: GatewayOptions): Gateway {
       const atMs = now();
       const beganMs = performance.now();
       const used = runtime;
-      const decision = decide(used, request, seed ?? seeds.seed(), atMs, hints, asked.principal?.keyId, {
-        leftUsd: ledger.leftUsd(asked.principal ?? ANYONE, hints?.user),
-        reserveUsd: ledger.reserveUsd,
-      });
+      const decision = decide(
+        used,
+        request,
+        seed ?? seeds.seed(),
+        atMs,
+        hints,
+        asked.principal === undefined ? undefined : keyAccountId(asked.principal),
+        {
+          leftUsd: ledger.leftUsd(asked.principal ?? ANYONE, hints?.user),
+          reserveUsd: ledger.reserveUsd,
+        },
+      );
       const traceId = nextTraceId(atMs);
       const context =
         telemetry === undefined
@@ -383,7 +392,15 @@ export function createGateway(options: GatewayOptions): Gateway {
         .then((embedding) => (embedding === undefined ? hints : { ...hints, embedding }));
     },
 
-    route: (request, seed, hints) => decide(runtime, request, seed ?? seeds.seed(), now(), hints),
+    route: (request, seed, hints, principal) =>
+      decide(
+        runtime,
+        request,
+        seed ?? seeds.seed(),
+        now(),
+        hints,
+        principal === undefined ? undefined : keyAccountId(principal),
+      ),
 
     async feedback(feedback, speaker = ANYBODY) {
       const refused = (error: GatewrightError): GatewrightError => {
@@ -392,7 +409,10 @@ export function createGateway(options: GatewayOptions): Gateway {
         return error;
       };
       // What is no id is not looked for: a search for an old trace reads files.
-      const stored = traceTimeMs(feedback.trace) === undefined ? undefined : await store.find(feedback.trace);
+      const found = traceTimeMs(feedback.trace) === undefined ? undefined : await store.find(feedback.trace);
+      // Ids of traces can be guessed: to another's key theirs are not there.
+      const isOthers = speaker.account !== undefined && found?.trace.account?.key !== speaker.account;
+      const stored = isOthers ? undefined : found;
       if (stored === undefined) {
         throw refused(
           new GatewrightError('GW_TRACE_UNKNOWN', `There is no trace ${JSON.stringify(feedback.trace.slice(0, 60))}.`, {

@@ -28,7 +28,7 @@ async function count({ gateway, log }: EndpointContext, { request, response, pri
   const asked = readMessagesRequest(body, betasOf(request), false);
   const said = ofPrincipal(principal, hintsOf(request.headers, asked.user, asked));
   requireModels(gateway.runtime, principal, asked.model, said.requires?.models);
-  const decision = gateway.route(asked, seedOf(request), (await gateway.prepare(asked, said)) ?? said);
+  const decision = gateway.route(asked, seedOf(request), (await gateway.prepare(asked, said)) ?? said, principal);
   const { expert, provider } = decision.ranked[0]!;
   let tokens: number | undefined;
   try {

@@ -21,7 +21,12 @@ async function decide({ gateway }: EndpointContext, { request, response, princip
   const chatRequest = checkChatRequest(parseJsonBody(body));
   const said = ofPrincipal(principal, hintsOf(request.headers, chatRequest.user, chatRequest));
   requireModels(gateway.runtime, principal, chatRequest.model, said.requires?.models);
-  const decision = gateway.route(chatRequest, seedOf(request), (await gateway.prepare(chatRequest, said)) ?? said);
+  const decision = gateway.route(
+    chatRequest,
+    seedOf(request),
+    (await gateway.prepare(chatRequest, said)) ?? said,
+    principal,
+  );
   const worst = worstCaseOf(
     decision.ranked.map(({ expert }) => expert),
     decision.mode.composition,

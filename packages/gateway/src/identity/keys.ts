@@ -28,6 +28,7 @@ export type FoundKey =
 /** Keeps virtual keys. All but `find` are for whoever manages keys. */
 export interface KeyStore {
   /** True while there is any key, also a revoked or expired one: a gateway does not open because its last key ended. */
+  /** Whether there is a key. The first one that another process makes is seen within 20 ms. */
   hasAny(): boolean;
   /** Whether there is a key of that role that works. */
   hasRole(role: Role): boolean;
@@ -69,6 +70,8 @@ export const LONGEST_OVERLAP_MS = 30 * 86_400_000;
 const FLUSH_EVERY_MS = 5_000;
 /** Principals that are kept ready-made, by digest. The database still says of each request whether the key works. */
 const MOST_CACHED = 10_000;
+/** A gateway without keys looks again after so long whether another process has made one: each look takes locks of the file. */
+const NONE_MS = 20;
 /** Earlier keys of one id that are remembered, so that whoever sends one is told that it was rotated. */
 const MOST_SECRETS = 10;
 
@@ -123,6 +126,8 @@ export function openKeys(path: string, now: () => number = Date.now): KeyStore {
   const cache = new Map<string, { readonly revision: number; readonly principal: Principal }>();
   const used = new Map<string, number>();
   let depth = 0;
+  /** When the file was last seen without keys. */
+  let noneFromMs = Number.NaN;
   const flushing = setInterval(() => store.flush(), FLUSH_EVERY_MS);
   flushing.unref();
 
@@ -155,7 +160,13 @@ export function openKeys(path: string, now: () => number = Date.now): KeyStore {
   };
 
   const store: KeyStore = {
-    hasAny: () => guarded(() => statements.any.get() !== undefined),
+    hasAny() {
+      const atMs = now();
+      if (atMs >= noneFromMs && atMs < noneFromMs + NONE_MS) return false;
+      if (guarded(() => statements.any.get() !== undefined)) return true;
+      noneFromMs = atMs;
+      return false;
+    },
     hasRole: (role) =>
       guarded(() =>
         (statements.roles.all(now()) as { roles: string }[]).some(({ roles }) =>
@@ -188,6 +199,7 @@ export function openKeys(path: string, now: () => number = Date.now): KeyStore {
         const { name, project = null, user = null, roles = ['use'], scopes = null, models = null } = fields;
         if (name === undefined) throw wrong('name', 'it has no name', 'Say what the key is for: "name": "...".');
         const id = newKeyId();
+        noneFromMs = Number.NaN;
         statements.add.run(
           id,
           name,
