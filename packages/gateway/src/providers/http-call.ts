@@ -5,6 +5,7 @@
  * Written against undici's dispatch interface: no stream objects and no promise per chunk stand between the socket and
  * the sink.
  */
+import { isAscii } from 'node:buffer';
 import { createParser } from 'eventsource-parser';
 import { type Dispatcher, Pool } from 'undici';
 import { redact } from '../redact.ts';
@@ -297,6 +298,8 @@ interface StreamReader {
 function streamReader(format: AnswerFormat, sink: AnswerSink, fail: (failure: ProviderFailure) => void): StreamReader {
   // Fatal: a byte that is no UTF-8 must not reach the client as a replacement character in the middle of an answer.
   const decoder = new TextDecoder('utf-8', { fatal: true });
+  /** The decoder may hold the beginning of a character. */
+  let isMidCharacter = false;
   let isOver = false;
   let wait: Promise<void> | undefined;
   const stop = (error: unknown): void => {
@@ -320,7 +323,12 @@ function streamReader(format: AnswerFormat, sink: AnswerSink, fail: (failure: Pr
   const feed = (bytes: Buffer | undefined): void => {
     let text: string;
     try {
-      text = bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
+      // A hot path: most pieces are ASCII, and their bytes are their characters.
+      if (bytes !== undefined && !isMidCharacter && isAscii(bytes)) text = bytes.toString('latin1');
+      else {
+        text = bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
+        if (bytes !== undefined && bytes.length > 0) isMidCharacter = bytes[bytes.length - 1]! > 127;
+      }
     } catch {
       stop(malformed('the stream is not valid UTF-8'));
       return;
@@ -369,12 +377,16 @@ function sseFrames(event: (data: string, name: string | undefined) => void): Fra
   const parser = createParser({ onEvent: ({ data, event: name }) => event(data, name) });
   let unframed = '';
   let isAtLineStart = true;
+  /** An empty line was the last thing that came: the parser holds nothing. */
+  let isBetweenEvents = true;
   return {
     feed(text) {
-      // A hot path: most bytes are one event or several, whole.
-      const isPlain = unframed === '' && isAtLineStart && text.charCodeAt(0) === DATA_START && text.endsWith('\n\n');
+      const wasBetween = isBetweenEvents;
+      isBetweenEvents = text.endsWith('\n\n');
+      const isPlain = unframed === '' && isAtLineStart && isBetweenEvents && text.startsWith(DATA);
       if (isPlain) {
-        parser.feed(text);
+        const from = wasBetween && !text.includes('\r') ? plainEvents(text, event) : 0;
+        if (from < text.length) parser.feed(from === 0 ? text : text.slice(from));
         return;
       }
       if (unframed === '') {
@@ -390,8 +402,25 @@ function sseFrames(event: (data: string, name: string | undefined) => void): Fra
   };
 }
 
-/** The first letter of `data:`. */
-const DATA_START = 100;
+const DATA = 'data: ';
+
+/**
+ * A hot path: most pieces are one event or several, whole, each of one line of data. Those are handed on without the parser.
+ *
+ * @returns where in the text that ends
+ */
+function plainEvents(text: string, event: (data: string, name: string | undefined) => void): number {
+  let from = 0;
+  while (text.startsWith(DATA, from)) {
+    const end = text.indexOf('\n', from);
+    if (end < 0 || text.charCodeAt(end + 1) !== LINE_END) break;
+    event(text.slice(from + DATA.length, end), undefined);
+    from = end + 2;
+  }
+  return from;
+}
+
+const LINE_END = 10;
 const UNFRAMED = /\n[[{]/;
 
 /** Hands on what is an error object by all appearances, alone or in a list. */
