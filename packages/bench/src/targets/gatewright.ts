@@ -10,11 +10,11 @@ export function gatewright(): Target {
   return target('gatewright', 'everything else as it comes', false);
 }
 
-/** With all that can be switched on: virtual keys with limits, budgets, the exact cache, spans of every request, request lines. */
+/** With all that can be switched on: virtual keys with limits, budgets, the exact cache, spans of a tenth of the requests, request lines. */
 export function gatewrightFull(): Target {
   return target(
     'gatewright-full',
-    'a virtual key with rate limits and a budget, budgets of its project and the gateway, exact cache (nothing lives long enough for a hit), every request exported over OTLP, request lines',
+    'a virtual key with rate limits and a budget, budgets of its project and the gateway, exact cache (nothing lives long enough for a hit), a tenth of the requests exported over OTLP, request lines',
     true,
   );
 }
@@ -95,7 +95,7 @@ function full(upstreamUrl: string): string {
   global: { budgets: [{ usd: 1000000, window: day }] }
   projects: { bench: { requestsPerMinute: 100000000, budgets: [{ usd: 1000000, window: month }] } }
 cache: { exact: { ttlMs: 1, onlyDeterministic: false } }
-telemetry: { otlp: { url: "${upstreamUrl}/traces" } }
+telemetry: { otlp: { url: "${upstreamUrl}/traces", sampleRatio: 0.1 } }
 logs: { format: json, requests: true }
 `;
 }

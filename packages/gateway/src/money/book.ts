@@ -177,8 +177,6 @@ const OPEN_WITHIN_MS = 20;
 /** Another process that writes is waited for so long, and after a failure nothing is tried for so long: the gateway answers meanwhile. */
 const BUSY_MS = 100;
 const PAUSE_MS = 1_000;
-/** A transaction that follows another within this time waits for as long, for more to share it. */
-const SHARED_MS = 2;
 /** In one transaction. */
 const MOST_AT_ONCE = 5_000;
 /** Above this, what cannot be written is dropped. */
@@ -335,21 +333,17 @@ export function openBook(path = ':memory:', options: BookOptions = {}): Book {
     flush();
   };
 
-  let wroteMs = -Infinity;
   const later = (): void => {
     if (batch !== undefined) return;
     batch = Promise.withResolvers<void>();
     const write = (): void => {
       const done = batch!;
       batch = undefined;
-      wroteMs = performance.now();
       if (!isClosed) flush();
       // A disk that fails withholds no answer: the entries wait, and the stats say so.
       done.resolve();
     };
-    // One after the other is written at once; many a millisecond share a transaction.
-    if (performance.now() - wroteMs < SHARED_MS) setTimeout(write, SHARED_MS);
-    else setImmediate(write);
+    setImmediate(write);
   };
   const add = (entry: CallEntry): void => {
     if (entry.isWaiting === true) return;
