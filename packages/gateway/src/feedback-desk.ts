@@ -25,7 +25,7 @@ export interface Speaker {
   /** The key is one of the verifiers'. */
   readonly isVerifier: boolean;
   /** The one account on whose answers it may speak; undefined: on all. */
-  readonly account?: string | undefined;
+  readonly account?: string;
 }
 
 /** Feedback as it is sent. */
@@ -45,7 +45,8 @@ export const ANYBODY: Speaker = { keyDigest: '', isVerifier: false };
 export function speakerOf(principal: Principal): Speaker {
   const { keyDigest, roles } = principal;
   const isVerifier = roles.includes('verifier');
-  return { keyDigest, isVerifier, account: isVerifier ? undefined : onlyAccountOf(principal) };
+  const account = isVerifier ? undefined : onlyAccountOf(principal);
+  return { keyDigest, isVerifier, ...(account === undefined ? {} : { account }) };
 }
 
 /** The desk. */

@@ -58,6 +58,15 @@ describe('traces', () => {
     assert.deepEqual(await refusal(await fetch(`${gate.url}/v1/traces/${id}`, other)), [404, 'GW_TRACE_UNKNOWN']);
   });
 
+  test('are judged by the key that asked, by verifiers and by keys of the environment, and by nobody else', async () => {
+    const [own, other, verifier] = [made(), made(), made({ roles: ['use', 'verifier'] })];
+    const id = await asked(own);
+    const judge = (who: { headers: Record<string, string> }) =>
+      post(`${gate.url}/v1/feedback`, { trace: id, correct: true }, who);
+    assert.deepEqual(await refusal(await judge(other)), [404, 'GW_TRACE_UNKNOWN']);
+    for (const who of [own, verifier, bearer(STATIC)]) assert.equal((await judge(who)).status, 200);
+  });
+
   test('of one key are found page by page among those of others', async () => {
     const own = made();
     const expected: string[] = [];
