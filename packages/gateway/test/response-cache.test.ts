@@ -21,7 +21,13 @@ async function bench(
 ): Promise<Bench> {
   const expert = await upstream(options.script ?? 'ok');
   const gate = await startGateway(
-    { ...pool(expertAt('a', expert.url)), cache: { exact: options.exact ?? {} }, ...options.more },
+    {
+      ...pool(expertAt('a', expert.url)),
+      // None of these tests is about a slow expert: a busy machine must not make one.
+      timeouts: { firstByteMs: 20_000, firstContentMs: 20_000, idleMs: 20_000 },
+      cache: { exact: options.exact ?? {} },
+      ...options.more,
+    },
     { env: options.env ?? {} },
   );
   return {
