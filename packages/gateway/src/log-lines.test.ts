@@ -13,7 +13,7 @@ function record(options: LogOptions = {}): {
   const lines: string[] = [];
   const at = { ms: Date.UTC(2026, 0, 2, 3, 4, 5) };
   const { log, close } = lineLog(
-    (line) => lines.push(line),
+    (text) => lines.push(...text.split('\n')),
     options,
     () => at.ms,
   );
@@ -103,6 +103,20 @@ describe('log lines', () => {
     for (let i = 0; i < 30; i++) log('error', 'request failed');
     close();
     assert.equal(JSON.parse(lines.at(-1)!).held_back, 11);
+  });
+
+  test('for requests share a write, and come before whatever is said after them', () => {
+    const { lines, log, close } = record({ format: 'json' });
+    log('info', 'request', { i: 1 });
+    log('info', 'request', { i: 2 });
+    assert.deepEqual(lines, []);
+    log('warn', 'the disk is full');
+    log('info', 'request', { i: 3 });
+    close();
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).i ?? 'disk'),
+      [1, 2, 'disk', 3],
+    );
   });
 
   test('of ever new messages do not fill the memory, and a huge one is cut', () => {

@@ -15,7 +15,7 @@ export interface LogOptions {
 /** A log that writes lines. */
 export interface LineLog {
   readonly log: Log;
-  /** Says how many lines were held back and not told yet. */
+  /** Writes what waits, and says how many lines were held back and not told yet. */
   close(): void;
 }
 
@@ -27,8 +27,10 @@ const MOST_REPEATED = 20;
 const WINDOW_MS = 10_000;
 /** Different messages whose repetitions are counted. */
 const MOST_MESSAGES = 200;
-/** Lines that are wanted each: one for every request. */
+/** Lines that are wanted each: one for every request. They are many, and share a write: most consoles make the writer wait. */
 const UNBOUNDED = new Set(['request']);
+const SHARED_MS = 50;
+const MOST_SHARED = 100;
 const MOST_CHARACTERS = 4_000;
 const MOST_DEPTH = 4;
 const MOST_ENTRIES = 50;
@@ -39,7 +41,7 @@ const SECRET_NAME =
 /**
  * Creates a log.
  *
- * @param write takes one line, without its end
+ * @param write takes one line, or several with their ends between them, without the last end
  * @param now milliseconds since 1970
  */
 export function lineLog(
@@ -78,14 +80,34 @@ export function lineLog(
     return oneLine([time, level, said, ...rest].join(' '));
   };
 
+  let waiting: string[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (waiting.length === 0) return;
+    const text = waiting.join('\n');
+    waiting = [];
+    write(text);
+  };
+
   return {
     log(level, message, fields = {}) {
       if (LEVELS[level] < LEVELS[least]) return;
-      const held = UNBOUNDED.has(message) ? 0 : admitted(`${level} ${message}`);
+      if (UNBOUNDED.has(message)) {
+        waiting.push(line(level, message, fields));
+        if (waiting.length >= MOST_SHARED) flush();
+        else timer ??= setTimeout(flush, SHARED_MS).unref();
+        return;
+      }
+      const held = admitted(`${level} ${message}`);
       if (held === undefined) return;
+      // Lines stay in the order in which things happened.
+      flush();
       write(line(level, message, held === 0 ? fields : { ...fields, held_back: held }));
     },
     close() {
+      flush();
       for (const [key, { held }] of repeated) {
         if (held > 0) write(line('warn', 'lines were held back', { line: key, held_back: held }));
       }
