@@ -38,7 +38,7 @@ export async function portkeyTarget(context: TargetContext): Promise<MatrixTarge
     connect: (experts) => {
       const config = {
         // By default it falls back on every status that is no success, a request that is itself at fault included.
-        strategy: { mode: 'fallback', on_status_codes: [302, 401, 403, 404, 408, 429, 500, 502, 503, 504] },
+        strategy: { mode: 'fallback', on_status_codes: [302, 401, 403, 404, 408, 429, 500, 502, 503, 504, 529] },
         request_timeout: 1_000,
         targets: experts.map((url) => ({ provider: 'openai', api_key: 'bench-key', custom_host: url })),
       };
